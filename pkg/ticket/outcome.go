@@ -1,0 +1,109 @@
+package ticket
+
+import (
+	"fmt"
+	"time"
+)
+
+// Reason is a dead letter's reason. The words are part of the product's public face.
+type Reason string
+
+// The reasons for which a job is dead-lettered.
+const (
+	ReasonRequiredFieldMissing Reason = "required_field_missing"
+	ReasonRejected             Reason = "rejected_by_zendesk"
+	ReasonSiteUnknown          Reason = "site_unknown"
+	ReasonConversationNotFound Reason = "conversation_not_found"
+	ReasonCredentialsRefused   Reason = "credentials_refused"
+	ReasonRequesterSuspended   Reason = "requester_suspended"
+	ReasonTicketClosed         Reason = "ticket_closed"
+	ReasonExpired              Reason = "expired"
+	ReasonMalformed            Reason = "malformed"
+)
+
+// Reasons lists them all.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonRequiredFieldMissing, ReasonRejected, ReasonSiteUnknown, ReasonConversationNotFound,
+		ReasonCredentialsRefused, ReasonRequesterSuspended, ReasonTicketClosed, ReasonExpired, ReasonMalformed,
+	}
+}
+
+// Detail says more of a failure, without personal data.
+type Detail struct {
+	Message string     `json:"message"`
+	Status  int        `json:"status,omitempty"` // HTTP status, where there was an answer
+	Fields  []FieldRef `json:"fields,omitempty"` // the ticket fields at fault
+}
+
+// FieldRef names a ticket field.
+type FieldRef struct {
+	ID    int64  `json:"id"`
+	Title string `json:"title"`
+}
+
+// Trouble says whose trouble a failure is, and so what must be done.
+type Trouble int
+
+// The kinds of trouble.
+const (
+	// TroubleJob can never work as it is: dead letter.
+	TroubleJob Trouble = iota + 1
+	// TroubleHiccup is this job's and passes: the same job is tried again soon.
+	TroubleHiccup
+	// TroubleAccount concerns every job of the Zendesk account or iAdvize connection: they all wait.
+	TroubleAccount
+	// TroubleUncertain hides whether the ticket exists: it is looked up before anything else.
+	TroubleUncertain
+)
+
+// Failure is the error of a call to iAdvize or Zendesk, already classified. Its text holds no personal data.
+type Failure struct {
+	Trouble Trouble
+	Reason  Reason        // for TroubleJob, and what TroubleAccount becomes when it lasts too long
+	After   time.Duration // wait at least this long; 0: the caller's own back-off
+	Gate    string        // for TroubleAccount: who is in trouble, as "zendesk/acme" or "iadvize/main"
+	Detail  Detail
+	Hint    string // what a person should do
+	Err     error  // cause, may be nil
+}
+
+// Error says what failed.
+func (f *Failure) Error() string {
+	if f.Detail.Status != 0 {
+		return fmt.Sprintf("%s (HTTP %d)", f.Detail.Message, f.Detail.Status)
+	}
+	return f.Detail.Message
+}
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Result is what became of an event.
+type Result string
+
+// The results of a delivery.
+const (
+	ResultCreated Result = "created" // the ticket exists
+	ResultUpdated Result = "updated" // a late fact was written into the ticket
+	ResultSkipped Result = "skipped" // the site wants no ticket, or there is nothing to write
+	ResultHeld    Result = "held"    // waits for its account
+	ResultRetry   Result = "retry"   // tried again soon
+	ResultDead    Result = "dead"    // dead letter
+)
+
+// Outcome is what became of an event, as a value.
+type Outcome struct {
+	Result  Result
+	Purpose Purpose
+	Ticket  Ref           // for created and updated
+	Failure *Failure      // for held, retry, dead
+	After   time.Duration // for held and retry: not tried again before
+	Why     string        // for skipped: in words
+}
+
+// Ref points at a ticket.
+type Ref struct {
+	ID  int64  `json:"ticket_id,omitempty"`
+	URL string `json:"ticket_url,omitempty"`
+}
