@@ -1,0 +1,96 @@
+package cache
+
+import (
+	"encoding/json"
+	"sync/atomic"
+	"time"
+)
+
+// entry is what memory holds for a key. A nil entry is neither fresh nor usable. Only restUntil changes once it is stored.
+type entry[T any] struct {
+	value      T
+	found      bool
+	loadedAt   time.Time // when the source was asked, by the clock of the process that asked
+	freshUntil time.Time
+	staleUntil time.Time
+
+	restUntil atomic.Int64 // Unix nanoseconds; the source is left alone until then
+}
+
+func (e *entry[T]) fresh(now time.Time) bool { return e != nil && now.Before(e.freshUntil) }
+
+// usable says whether the value may stand in for a source that fails. "Not found" may not: it would hide what exists by now.
+func (e *entry[T]) usable(now time.Time) bool {
+	return e != nil && e.found && now.Before(e.staleUntil)
+}
+
+func (e *entry[T]) resting(now time.Time) bool { return now.UnixNano() < e.restUntil.Load() }
+
+func (e *entry[T]) rest(until time.Time) { e.restUntil.Store(until.UnixNano()) }
+
+// live gives an entry that has just been read its lifetimes in memory: fresh for what the policy says, but not past latest.
+func (e *entry[T]) live(policy Policy, now, latest time.Time) {
+	if !e.found {
+		e.freshUntil = earlier(now.Add(policy.Negative), latest)
+		e.staleUntil = e.freshUntil
+		return
+	}
+	e.freshUntil = earlier(now.Add(policy.Fresh), latest)
+	e.staleUntil = e.freshUntil.Add(policy.Stale)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// shared is the form of an entry in Redis. It says when the value was loaded because the lifetime of the Redis key
+// counts from when it was written and cannot be read in the same call.
+type shared struct {
+	At    int64           `json:"at"` // Unix nanoseconds
+	Found bool            `json:"found"`
+	Value json.RawMessage `json:"value,omitempty"`
+}
+
+func (p Policy) sharedLife(found bool) time.Duration {
+	if found {
+		return p.Shared
+	}
+	return min(p.Negative, p.Shared)
+}
+
+func encodeShared[T any](e *entry[T]) ([]byte, error) {
+	out := shared{At: e.loadedAt.UnixNano(), Found: e.found}
+	if e.found {
+		value, err := json.Marshal(e.value)
+		if err != nil {
+			return nil, err
+		}
+		out.Value = value
+	}
+	return json.Marshal(out)
+}
+
+// decodeShared reads what Redis holds. It answers false for anything it cannot use: another form, or too old.
+func decodeShared[T any](raw []byte, policy Policy, now time.Time) (*entry[T], bool) {
+	var in shared
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return nil, false
+	}
+	// Another process's clock may be ahead. That must not make its value live longer here.
+	loadedAt := earlier(time.Unix(0, in.At), now)
+	sharedUntil := loadedAt.Add(policy.sharedLife(in.Found))
+	if !now.Before(sharedUntil) {
+		return nil, false
+	}
+	e := &entry[T]{found: in.Found, loadedAt: loadedAt}
+	if in.Found {
+		if len(in.Value) == 0 || json.Unmarshal(in.Value, &e.value) != nil {
+			return nil, false
+		}
+	}
+	e.live(policy, now, sharedUntil)
+	return e, true
+}
