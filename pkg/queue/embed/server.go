@@ -1,0 +1,117 @@
+// Package embed runs a NATS server inside the process: the default for those who have none of their own.
+package embed
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// ErrInUse says that another process works on the same folder.
+var ErrInUse = errors.New("the data folder is in use by another passerelle process")
+
+// Options for Start.
+type Options struct {
+	Dir      string        // the store; created when it is missing
+	MaxStore int64         // bytes on disk; 0 means 10 GiB
+	Logger   server.Logger // may be nil: silent
+}
+
+const (
+	defaultMaxStore = 10 << 30
+	maxMemory       = 64 << 20
+	startTimeout    = 30 * time.Second
+)
+
+// Server is a running server. Its methods may be called concurrently.
+type Server struct {
+	nats *server.Server
+	lock *flock.Flock
+	door *door
+	stop sync.Once
+}
+
+// Start locks the folder and starts the server on it, without a listening port. Every publish is on the disk before it
+// is acknowledged. Other processes of the same user get in by the folder's socket (see Dial), which the commands use.
+// The error wraps ErrInUse when another process has the folder: nats-server itself would start on it and damage it.
+func Start(o Options) (*Server, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create data folder: %w", err)
+	}
+	lock := flock.New(filepath.Join(o.Dir, "passerelle.lock"))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock data folder %s: %w", o.Dir, err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("%w: %s; stop that process, or set PASSERELLE_DATA_DIR to another folder", ErrInUse, o.Dir)
+	}
+	s, err := start(o)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	s.lock = lock
+	s.door, err = openDoor(o.Dir, s.nats.InProcessConn)
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open the data folder's socket: %w", err)
+	}
+	return s, nil
+}
+
+func start(o Options) (*Server, error) {
+	maxStore := o.MaxStore
+	if maxStore == 0 {
+		maxStore = defaultMaxStore
+	}
+	nats, err := server.NewServer(&server.Options{
+		ServerName: "embedded", DontListen: true, NoSigs: true,
+		JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), SyncAlways: true,
+		JetStreamMaxStore: maxStore, JetStreamMaxMemory: maxMemory,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configure the embedded NATS server: %w", err)
+	}
+	if o.Logger != nil {
+		nats.SetLoggerV2(o.Logger, false, false, false)
+	}
+	nats.Start()
+	if !nats.ReadyForConnections(startTimeout) {
+		nats.Shutdown()
+		nats.WaitForShutdown()
+		return nil, fmt.Errorf("the embedded NATS server was not ready after %s; its log says why", startTimeout)
+	}
+	return &Server{nats: nats}, nil
+}
+
+// InProcessConn gives a connection to the server that uses no network.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
+
+// Healthy gives an error when the store can no longer be written.
+func (s *Server) Healthy() error {
+	if status := s.nats.Healthz(&server.HealthzOptions{}); status.Error != "" {
+		return fmt.Errorf("embedded NATS server: %s", status.Error)
+	}
+	return nil
+}
+
+// Close stops the server and unlocks the folder. Clients must be closed before. It may be called twice.
+func (s *Server) Close() {
+	s.stop.Do(func() {
+		if s.door != nil {
+			s.door.close()
+		}
+		s.nats.Shutdown()
+		s.nats.WaitForShutdown()
+		if s.lock != nil {
+			_ = s.lock.Unlock() // the lock ends with the process at the latest
+		}
+	})
+}
