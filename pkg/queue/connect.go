@@ -1,0 +1,161 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Options for Open. Exactly one of URL and Server is given.
+type Options struct {
+	URL      string                          // NATS servers, separated by commas; may carry user and password
+	Server   nats.InProcessConnProvider      // an embedded server, or the way to one in another process
+	Name     string                          // of this process, shown by the server
+	Replicas int                             // of each stream; 0 means 1
+	OnState  func(connected bool, err error) // told of lost and regained connections; may be nil
+}
+
+const (
+	reconnectWait  = time.Second
+	requestTimeout = 10 * time.Second
+	minMajor       = 2
+	minMinor       = 14
+)
+
+// ErrServerTooOld says that the server lacks what the product builds on: scheduled messages that can be trusted came
+// with 2.14.
+var ErrServerTooOld = errors.New("the NATS server is too old: 2.14 or newer is needed")
+
+// Queue is a connection with its streams. Its methods may be called concurrently.
+type Queue struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	events jetstream.Stream
+	hold   jetstream.Stream
+	dead   jetstream.Stream
+	ledger jetstream.KeyValue
+}
+
+// Open connects, checks the server's version, and creates what is missing of streams and buckets. Settings of existing
+// ones that an operator changed are left alone. A lost connection is tried again for ever.
+func Open(ctx context.Context, o Options) (*Queue, error) {
+	nc, err := nats.Connect(o.URL, o.connection()...)
+	if err != nil {
+		// The error of the client may hold the address with its password, so it is named by its kind only.
+		return nil, fmt.Errorf("connect to NATS: %w; check PASSERELLE_NATS_URL and that the server runs", withoutAddress(err))
+	}
+	q := &Queue{nc: nc}
+	if err := q.setUp(ctx, max(o.Replicas, 1)); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return q, nil
+}
+
+func (o Options) connection() []nats.Option {
+	state := o.OnState
+	if state == nil {
+		state = func(bool, error) {}
+	}
+	options := []nats.Option{
+		nats.Name(o.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(requestTimeout),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { state(false, err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { state(true, nil) }),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // each caller gets its own error; the default prints to stderr
+	}
+	if o.Server != nil {
+		options = append(options, nats.InProcessServer(o.Server))
+	}
+	return options
+}
+
+func withoutAddress(err error) error {
+	for _, known := range []error{nats.ErrNoServers, nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrTimeout, nats.ErrSecureConnRequired} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return errors.New("the address is not one, or the server refused")
+}
+
+func (q *Queue) setUp(ctx context.Context, replicas int) error {
+	if err := newEnough(q.nc.ConnectedServerVersion()); err != nil {
+		return err
+	}
+	js, err := jetstream.New(q.nc, jetstream.WithDefaultTimeout(requestTimeout))
+	if err != nil {
+		return fmt.Errorf("open JetStream: %w", err)
+	}
+	q.js = js
+	for _, s := range []struct {
+		config jetstream.StreamConfig
+		into   *jetstream.Stream
+	}{{eventsConfig(replicas), &q.events}, {holdConfig(replicas), &q.hold}, {deadConfig(replicas), &q.dead}} {
+		if *s.into, err = ensureStream(ctx, js, s.config); err != nil {
+			return fmt.Errorf("set up stream %s: %w; JetStream must be on and the user allowed to create streams", s.config.Name, err)
+		}
+	}
+	if q.ledger, err = ensureLedger(ctx, js, replicas); err != nil {
+		return fmt.Errorf("set up the ledger: %w", err)
+	}
+	return nil
+}
+
+func ensureStream(ctx context.Context, js jetstream.JetStream, config jetstream.StreamConfig) (jetstream.Stream, error) {
+	stream, err := js.Stream(ctx, config.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = js.CreateStream(ctx, config)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process was quicker
+			return js.Stream(ctx, config.Name)
+		}
+	}
+	return stream, err
+}
+
+func ensureLedger(ctx context.Context, js jetstream.JetStream, replicas int) (jetstream.KeyValue, error) {
+	kv, err := js.KeyValue(ctx, ledgerBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = js.CreateKeyValue(ctx, ledgerConfig(replicas))
+		if errors.Is(err, jetstream.ErrBucketExists) {
+			return js.KeyValue(ctx, ledgerBucket)
+		}
+	}
+	return kv, err
+}
+
+// newEnough reads "2.15.2" and "2.14.0-RC.1".
+func newEnough(version string) error {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) == 3 {
+		major, errMajor := strconv.Atoi(parts[0])
+		minor, errMinor := strconv.Atoi(parts[1])
+		if errMajor == nil && errMinor == nil && (major > minMajor || major == minMajor && minor >= minMinor) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w; this one says %q", ErrServerTooOld, version)
+}
+
+// Healthy gives an error when the server cannot be reached within 10 seconds.
+func (q *Queue) Healthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if err := q.nc.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("reach NATS: %w", err)
+	}
+	return nil
+}
+
+// Close sends what is still buffered and closes the connection. It may be called twice.
+func (q *Queue) Close() {
+	if q.nc.IsConnected() {
+		_ = q.nc.FlushTimeout(requestTimeout) // a server that goes away meanwhile gets nothing more
+	}
+	q.nc.Close()
+}

@@ -1,0 +1,123 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"passerelle/pkg/ticket"
+)
+
+// Hold keeps an event until its account is well again, and sets the account's alarm clock unless one is set.
+// When it returns without an error, both are on the disk.
+func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("hold event: %w", err)
+	}
+	if _, err := q.js.Publish(ctx, holdSubject(e.Account, e.Key()), body); err != nil {
+		return fmt.Errorf("hold event: %w", err)
+	}
+	return q.Wake(ctx, e.Account, until)
+}
+
+// Wake sets the account's alarm clock, unless one is set. It rings within a second of that time.
+func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
+	_, err := q.js.Publish(ctx, wakeSubject(account), []byte(account),
+		jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(runSubject(account)), jetstream.WithExpectLastSequencePerSubject(0))
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return nil // set already
+	}
+	if err != nil {
+		return fmt.Errorf("set the alarm clock of account %q: %w", account, err)
+	}
+	return nil
+}
+
+// Run is an account's alarm that rang. Whoever has it is alone with the account's held events until Done.
+type Run struct {
+	Account string
+	msg     jetstream.Msg
+}
+
+// Done ends the run; the next alarm must be set before.
+func (r Run) Done(ctx context.Context) error {
+	if err := r.msg.DoubleAck(ctx); err != nil {
+		return fmt.Errorf("end the run of account %q: %w", r.Account, err)
+	}
+	return nil
+}
+
+// Working says that the run goes on.
+func (r Run) Working() error { return r.msg.InProgress() }
+
+// GiveBack lets another worker have the run.
+func (r Run) GiveBack() error { return r.msg.Nak() }
+
+// Runs hands out alarms. Next must not be called concurrently.
+type Runs struct{ iter jetstream.MessagesContext }
+
+// Runs opens the stream of alarms.
+func (q *Queue) Runs(ctx context.Context) (*Runs, error) {
+	iter, err := q.messages(ctx, q.hold, runnersConfig())
+	if err != nil {
+		return nil, err
+	}
+	return &Runs{iter: iter}, nil
+}
+
+// Next waits for an alarm until ctx ends.
+func (r *Runs) Next(ctx context.Context) (Run, error) {
+	msg, err := next(ctx, r.iter)
+	if err != nil {
+		return Run{}, err
+	}
+	return Run{Account: string(msg.Data()), msg: msg}, nil
+}
+
+// Close ends it.
+func (r *Runs) Close() { (&Receiver{iter: r.iter}).Close() }
+
+// Held is an event that waits.
+type Held struct {
+	Event    ticket.Event
+	sequence uint64
+}
+
+// NextHeld gives the first held event of an account after the one given; nil starts at the oldest. It gives nil at the
+// end.
+func (q *Queue) NextHeld(ctx context.Context, account string, after *Held) (*Held, error) {
+	seq := uint64(1)
+	if after != nil {
+		seq = after.sequence + 1
+	}
+	msg, err := q.hold.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(holdSubject(account, ">")))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil //nolint:nilnil // the end is no error, and there is no event
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what account %q holds: %w", account, err)
+	}
+	held := &Held{sequence: msg.Sequence}
+	if err := json.Unmarshal(msg.Data, &held.Event); err != nil {
+		return nil, fmt.Errorf("read held event %s: %w", msg.Subject, err)
+	}
+	return held, nil
+}
+
+// Release takes a held event away, once it is dealt with.
+func (q *Queue) Release(ctx context.Context, h Held) error {
+	err := q.hold.DeleteMsg(ctx, h.sequence)
+	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if _, still := q.hold.GetMsg(ctx, h.sequence); errors.Is(still, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	return fmt.Errorf("release held event: %w", err)
+}

@@ -1,0 +1,81 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"passerelle/pkg/ticket"
+)
+
+// State is how far a job has come.
+type State string
+
+// The states of a ledger entry.
+const (
+	StateIntended State = "intended" // a call that creates the ticket may have been made
+	StateCreated  State = "created"
+	StateSkipped  State = "skipped"
+	StateDead     State = "dead"
+)
+
+// Entry is what the ledger knows of a job. It holds no personal data.
+type Entry struct {
+	State      State          `json:"state"`
+	Site       string         `json:"site,omitempty"`
+	Account    string         `json:"account,omitempty"`
+	Purpose    ticket.Purpose `json:"purpose,omitempty"`
+	Reason     ticket.Reason  `json:"reason,omitempty"` // of a dead letter
+	IntendedAt time.Time      `json:"intended_at,omitzero"`
+	At         time.Time      `json:"at"`
+	ticket.Ref
+
+	revision uint64 // 0: not in the ledger yet
+}
+
+// ErrMoved says that another worker has written the same entry meanwhile.
+var ErrMoved = errors.New("the ledger entry was changed by another worker")
+
+// Look gives a job's entry, and whether there is one.
+func (q *Queue) Look(ctx context.Context, job ticket.Job) (Entry, bool, error) {
+	kv, err := q.ledger.Get(ctx, string(job))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return Entry{}, false, nil
+	}
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("read ledger: %w", err)
+	}
+	var e Entry
+	if err := json.Unmarshal(kv.Value(), &e); err != nil {
+		return Entry{}, false, fmt.Errorf("read ledger entry of %s: %w", job, err)
+	}
+	e.revision = kv.Revision()
+	return e, true, nil
+}
+
+// Write replaces the entry that was looked up; old is the zero Entry for a job that had none. Of two workers that hold
+// one job only the first one gets through; the other one gets ErrMoved.
+func (q *Queue) Write(ctx context.Context, job ticket.Job, old, e Entry) (Entry, error) {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return Entry{}, fmt.Errorf("write ledger: %w", err)
+	}
+	if old.revision == 0 {
+		e.revision, err = q.ledger.Create(ctx, string(job), body)
+	} else {
+		e.revision, err = q.ledger.Update(ctx, string(job), body, old.revision)
+	}
+	var api *jetstream.APIError
+	switch {
+	case err == nil:
+		return e, nil
+	case errors.Is(err, jetstream.ErrKeyExists), errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+		return Entry{}, ErrMoved
+	default:
+		return Entry{}, fmt.Errorf("write ledger: %w", err)
+	}
+}

@@ -1,0 +1,55 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"passerelle/pkg/ticket"
+)
+
+// Stored says what became of a publish.
+type Stored int
+
+// What can become of a publish that gave no error.
+const (
+	Accepted  Stored = iota + 1 // on the disk
+	Duplicate                   // the same event is on the disk already, or was lately
+)
+
+// limitsCode stands for a full stream and for a subject that is taken; only the words tell the two apart.
+const limitsCode = 10077
+
+// Publish stores an event durably: when it returns without an error, the event is on the disk of the server. An error
+// means that it may not be.
+func (q *Queue) Publish(ctx context.Context, e ticket.Event) (Stored, error) {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return 0, fmt.Errorf("store event: %w", err)
+	}
+	id := e.Key()
+	if e.Replays > 0 {
+		id += ".replay-" + strconv.Itoa(e.Replays) // the window would take a replay for the event it replays
+	}
+	ack, err := q.js.Publish(ctx, eventSubject(e), body, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+	switch {
+	case err == nil && ack.Duplicate:
+		return Duplicate, nil
+	case err == nil:
+		return Accepted, nil
+	case stillPending(err):
+		return Duplicate, nil
+	default:
+		return 0, fmt.Errorf("store event: %w", err)
+	}
+}
+
+func stillPending(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == limitsCode && strings.Contains(api.Description, "per subject")
+}

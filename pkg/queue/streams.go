@@ -1,0 +1,103 @@
+package queue
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"passerelle/pkg/ticket"
+)
+
+// Names of streams, buckets and consumers.
+const (
+	eventsStream   = "EVENTS"
+	holdStream     = "HOLD"
+	deadStream     = "DEAD"
+	ledgerBucket   = "ledger"
+	workerConsumer = "workers"
+	wakeConsumer   = "runners"
+)
+
+const (
+	ackWait       = 30 * time.Second // refreshed by Delivery.Working; bounds how long a killed worker's work rests
+	maxAckPending = 20_000
+	dedupeWindow  = 10 * time.Minute
+	deadLife      = 90 * 24 * time.Hour
+	ledgerLife    = 30 * 24 * time.Hour
+	maxEventBytes = 4 << 30 // beyond it webhooks are refused, so that their sender tries again
+)
+
+// noAccount stands in subjects for the account of a site that is not configured.
+const noAccount = "_"
+
+// accountToken makes an account's name safe in a subject.
+func accountToken(account string) string {
+	if account == "" {
+		return noAccount
+	}
+	return string(ticket.JobOf(account))
+}
+
+func eventSubject(e ticket.Event) string {
+	subject := "ev." + accountToken(e.Account) + "." + e.Key()
+	if e.Kind == ticket.KindClosed {
+		subject += "." + string(e.Kind)
+	}
+	return subject
+}
+
+func deadSubject(e ticket.Event) string {
+	return "dead." + accountToken(e.Account) + "." + e.Key()
+}
+
+func holdSubject(account, key string) string { return "hold." + accountToken(account) + "." + key }
+func wakeSubject(account string) string      { return "wake." + accountToken(account) }
+func runSubject(account string) string       { return "run." + accountToken(account) }
+
+// One pending event per subject: the same end of a conversation that comes twice is refused while it waits, however
+// long it waits.
+func eventsConfig(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: eventsStream, Description: "what iAdvize reported and nobody has dealt with yet", Subjects: []string{"ev.>"},
+		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: replicas,
+		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1, MaxBytes: maxEventBytes,
+		Duplicates: dedupeWindow,
+	}
+}
+
+// Reads of the hold stream go to its leader, so that what was deleted is not seen again: no direct access.
+func holdConfig(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: holdStream, Description: "what waits for its account, and the accounts' alarm clocks",
+		Subjects: []string{"hold.>", "wake.*", "run.*"}, Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
+		Replicas: replicas, MaxMsgsPerSubject: 1, AllowMsgSchedules: true, AllowMsgTTL: true,
+	}
+}
+
+func deadConfig(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: deadStream, Description: "what can never become a ticket as it is", Subjects: []string{"dead.>"},
+		Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage, Replicas: replicas,
+		MaxMsgsPerSubject: 1, MaxAge: deadLife, AllowDirect: false,
+	}
+}
+
+func ledgerConfig(replicas int) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{
+		Bucket: ledgerBucket, Description: "what became of each conversation", TTL: ledgerLife, History: 1,
+		Storage: jetstream.FileStorage, Replicas: replicas,
+	}
+}
+
+func workersConfig() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: workerConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: maxAckPending, MaxDeliver: -1,
+	}
+}
+
+func runnersConfig() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: wakeConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: maxAckPending, MaxDeliver: -1,
+		FilterSubject: "run.*",
+	}
+}
