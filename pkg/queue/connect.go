@@ -40,6 +40,7 @@ type Queue struct {
 	hold   jetstream.Stream
 	dead   jetstream.Stream
 	ledger jetstream.KeyValue
+	tokens jetstream.KeyValue
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams and buckets. Settings of existing
@@ -101,8 +102,13 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 			return fmt.Errorf("set up stream %s: %w; JetStream must be on and the user allowed to create streams", s.config.Name, err)
 		}
 	}
-	if q.ledger, err = ensureLedger(ctx, js, replicas); err != nil {
-		return fmt.Errorf("set up the ledger: %w", err)
+	for _, b := range []struct {
+		config jetstream.KeyValueConfig
+		into   *jetstream.KeyValue
+	}{{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}} {
+		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
+			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)
+		}
 	}
 	return nil
 }
@@ -118,12 +124,12 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, config jetstream.
 	return stream, err
 }
 
-func ensureLedger(ctx context.Context, js jetstream.JetStream, replicas int) (jetstream.KeyValue, error) {
-	kv, err := js.KeyValue(ctx, ledgerBucket)
+func ensureBucket(ctx context.Context, js jetstream.JetStream, config jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	kv, err := js.KeyValue(ctx, config.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, ledgerConfig(replicas))
+		kv, err = js.CreateKeyValue(ctx, config)
 		if errors.Is(err, jetstream.ErrBucketExists) {
-			return js.KeyValue(ctx, ledgerBucket)
+			return js.KeyValue(ctx, config.Bucket)
 		}
 	}
 	return kv, err

@@ -401,3 +401,29 @@ func TestAServerOutOfReach(t *testing.T) {
 		}
 	}
 }
+
+func TestTokensAreLeasedToOneProcess(t *testing.T) {
+	q, _ := open(t)
+	ctx := t.Context()
+	if sealed, err := q.LoadToken(ctx, "iadvize/main"); sealed != nil || err != nil {
+		t.Fatalf("token = %q, %v", sealed, err)
+	}
+	release, ok, err := q.LeaseToken(ctx, "iadvize/main", 30*time.Second)
+	if !ok || err != nil {
+		t.Fatalf("lease = %v, %v", ok, err)
+	}
+	if _, again, err := q.LeaseToken(ctx, "iadvize/main", 30*time.Second); again || err != nil {
+		t.Errorf("second lease = %v, %v", again, err)
+	}
+	if err := q.SaveToken(ctx, "iadvize/main", []byte("sealed")); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if release, ok, err = q.LeaseToken(ctx, "iadvize/main", 30*time.Second); !ok || err != nil {
+		t.Fatalf("lease after release = %v, %v", ok, err)
+	}
+	release()
+	if sealed, err := q.LoadToken(ctx, "iadvize/main"); string(sealed) != "sealed" || err != nil {
+		t.Errorf("token = %q, %v", sealed, err)
+	}
+}
