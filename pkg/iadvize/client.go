@@ -1,0 +1,282 @@
+package iadvize
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+
+	"passerelle/pkg/ticket"
+	"passerelle/pkg/token"
+)
+
+//go:embed queries.graphql
+var queries string
+
+// Connection is one iAdvize app with its API user.
+type Connection struct {
+	Name     string
+	URL      string // of GraphQL
+	TokenURL string
+	Platform string // "ha" or "sd"
+	// Credentials are asked for at each log-in, so that a changed secret needs no restart.
+	Credentials func() (username, password string, err error)
+}
+
+// Limits of a conversation that is read. Beyond them it is read in part.
+const (
+	maxPages    = 200 // of 100 messages
+	maxBody     = 16 << 20
+	callTimeout = 20 * time.Second
+	maxToken    = 7 * 24 * time.Hour
+)
+
+// Client reads from one iAdvize connection. Its methods may be called concurrently.
+type Client struct {
+	gate   string
+	c      Connection
+	http   *resty.Client
+	tokens *token.Source
+}
+
+// NewClient makes a client. It calls nobody. The store shares the token with other processes and may be nil.
+func NewClient(c Connection, store token.Store) *Client {
+	client := &Client{gate: "iadvize/" + c.Name, c: c}
+	client.http = resty.NewWithClient(&http.Client{
+		Timeout:       callTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     transport(),
+	}).SetResponseBodyLimit(maxBody).SetLogger(silent{}).SetHeader("User-Agent", "passerelle")
+	// The stored token is sealed by the password as it is at the start; after a change the others log in once more.
+	_, password, _ := c.Credentials()
+	client.tokens = token.NewSource("iadvize/"+c.Name, password, store, client.logIn)
+	return client
+}
+
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
+	t.MaxIdleConnsPerHost = 64
+	return t
+}
+
+// silent keeps resty from writing its own log, which would show addresses and bodies.
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
+
+// logIn follows https://docs.iadvize.dev/technologies/graphql-api/authentication
+func (c *Client) logIn(ctx context.Context) (token.Token, error) {
+	username, password, err := c.c.Credentials()
+	if err != nil {
+		return token.Token{}, c.refused(0, "the iAdvize credentials cannot be resolved: "+err.Error())
+	}
+	response, err := c.http.R().SetContext(ctx).SetFormData(map[string]string{
+		"username": username, "password": password, "grant_type": "password",
+	}).Post(c.c.TokenURL)
+	if err != nil {
+		return token.Token{}, c.unreachable("log in to iAdvize", err)
+	}
+	switch status := response.StatusCode(); {
+	case status == http.StatusBadRequest, status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return token.Token{}, c.refused(status, "iAdvize refused the log-in")
+	case status != http.StatusOK:
+		return token.Token{}, c.trouble("log in to iAdvize", response)
+	}
+	var answer struct {
+		Access    string `json:"access_token"`
+		ExpiresIn int64  `json:"expires_in"` // seconds
+	}
+	if err := json.Unmarshal(response.Body(), &answer); err != nil || answer.Access == "" || answer.ExpiresIn <= 0 {
+		return token.Token{}, c.trouble("log in to iAdvize: the answer holds no token", response)
+	}
+	life := min(time.Duration(min(answer.ExpiresIn, int64(maxToken/time.Second)))*time.Second, maxToken)
+	now := time.Now()
+	return token.Token{Access: answer.Access, IssuedAt: now, ExpiresAt: now.Add(life)}, nil
+}
+
+// Read gives the conversation with all its messages. The error is a *ticket.Failure: TroubleHiccup with
+// ReasonConversationNotFound while iAdvize does not know it, TroubleAccount when nothing can be read at all.
+func (c *Client) Read(ctx context.Context, id string) (ticket.Conversation, error) {
+	var out ticket.Conversation
+	after, first := "", true
+	for range maxPages {
+		node, err := c.page(ctx, id, after)
+		if err != nil {
+			return ticket.Conversation{}, err
+		}
+		if first {
+			out, first = node.conversation(id), false
+		}
+		node.Messages.add(&out)
+		next := node.Messages.PageInfo
+		if !next.HasNextPage || next.EndCursor == "" || next.EndCursor == after {
+			break
+		}
+		after = next.EndCursor
+	}
+	return out, nil
+}
+
+func (c *Client) page(ctx context.Context, id, after string) (conversationNode, error) {
+	variables := map[string]any{"id": id}
+	if after != "" {
+		variables["after"] = after
+	}
+	var data conversationData
+	if err := c.query(ctx, "Conversation", variables, &data); err != nil {
+		return conversationNode{}, err
+	}
+	if data.Conversation == nil {
+		return conversationNode{}, c.notFound()
+	}
+	return *data.Conversation, nil
+}
+
+func (c *Client) notFound() *ticket.Failure {
+	return &ticket.Failure{
+		Trouble: ticket.TroubleHiccup, Reason: ticket.ReasonConversationNotFound,
+		Detail: ticket.Detail{Message: "iAdvize does not know the conversation"},
+		Hint:   "check that the API user of the connection " + c.c.Name + " may read the project, then replay",
+	}
+}
+
+type graphQLError struct {
+	Message    string         `json:"message"`
+	Path       []any          `json:"path"`
+	Extensions map[string]any `json:"extensions"`
+}
+
+// query asks once more with another token when the first one is refused.
+func (c *Client) query(ctx context.Context, operation string, variables map[string]any, into any) error {
+	for attempt := range 2 {
+		access, err := c.tokens.Token(ctx)
+		if err != nil {
+			var failure *ticket.Failure
+			if errors.As(err, &failure) {
+				return failure
+			}
+			return c.unreachable("get an iAdvize token", err)
+		}
+		response, err := c.http.R().SetContext(ctx).SetAuthToken(access).
+			SetBody(map[string]any{"query": queries, "operationName": operation, "variables": variables}).Post(c.endpoint())
+		if err != nil {
+			return c.unreachable("read from iAdvize", err)
+		}
+		if response.StatusCode() == http.StatusUnauthorized {
+			c.tokens.Refused(access)
+			if attempt == 0 {
+				continue
+			}
+		}
+		return c.decode(response, into)
+	}
+	return nil
+}
+
+func (c *Client) endpoint() string {
+	if c.c.Platform == "sd" && !strings.Contains(c.c.URL, "platform=") {
+		separator := "?"
+		if strings.Contains(c.c.URL, "?") {
+			separator = "&"
+		}
+		return c.c.URL + separator + "platform=" + url.QueryEscape(c.c.Platform)
+	}
+	return c.c.URL
+}
+
+// decode reads data and errors whatever the status: errors of GraphQL come with 200 and with 400.
+func (c *Client) decode(response *resty.Response, into any) error {
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []graphQLError  `json:"errors"`
+	}
+	err := json.Unmarshal(response.Body(), &answer)
+	status := response.StatusCode()
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return c.refused(status, "iAdvize refused the token")
+	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || err != nil:
+		return c.trouble("read from iAdvize", response)
+	case len(answer.Errors) > 0:
+		return c.judge(answer.Errors, status)
+	case status != http.StatusOK:
+		return c.trouble("read from iAdvize", response)
+	}
+	if err := json.Unmarshal(answer.Data, into); err != nil {
+		return &ticket.Failure{
+			Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonConversationNotFound, Err: errSchema,
+			Detail: ticket.Detail{Message: "iAdvize's answer has another form than the query expects", Status: status},
+			Hint:   "a newer version of passerelle may know the form; its queries stand in pkg/iadvize/queries.graphql",
+		}
+	}
+	return nil
+}
+
+var errSchema = errors.New("the schema differs")
+
+// judge tells a conversation that is not there from a query that the schema does not know. Messages are not repeated
+// in the error: their content is iAdvize's.
+func (c *Client) judge(all []graphQLError, status int) error {
+	for _, e := range all {
+		if len(e.Path) == 0 {
+			return &ticket.Failure{
+				Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonConversationNotFound, Err: errSchema,
+				Detail: ticket.Detail{Message: "iAdvize refused the query: its schema lacks something that is asked for", Status: status},
+				Hint:   "run passerelle sites check, which names the fields that the live schema lacks",
+			}
+		}
+	}
+	return c.notFound()
+}
+
+func (c *Client) refused(status int, what string) *ticket.Failure {
+	return &ticket.Failure{
+		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonCredentialsRefused,
+		Detail: ticket.Detail{Message: what, Status: status},
+		Hint:   fmt.Sprintf("check iadvize.%s.username and password in the configuration; the jobs wait and go on by themselves", c.c.Name),
+	}
+}
+
+// unreachable keeps the kind of the error and drops its text, which may hold an address with a password.
+func (c *Client) unreachable(what string, err error) *ticket.Failure {
+	kind := "no answer"
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		kind = "no answer in time"
+	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+		kind = fmt.Sprintf("the answer is over %d MiB", maxBody>>20)
+	}
+	return &ticket.Failure{
+		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonExpired, Err: err,
+		Detail: ticket.Detail{Message: what + ": " + kind}, Hint: "check the network, and iAdvize's status page",
+	}
+}
+
+func (c *Client) trouble(what string, response *resty.Response) *ticket.Failure {
+	return &ticket.Failure{
+		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonExpired, After: retryAfter(response),
+		Detail: ticket.Detail{Message: what, Status: response.StatusCode()}, Hint: "iAdvize is in trouble or limits the calls; the jobs wait",
+	}
+}
+
+const maxRetryAfter = 15 * time.Minute
+
+func retryAfter(response *resty.Response) time.Duration {
+	seconds, err := time.ParseDuration(response.Header().Get("Retry-After") + "s")
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(seconds, maxRetryAfter)
+}
