@@ -1,0 +1,73 @@
+package zendesk
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"passerelle/pkg/ticket"
+)
+
+// Kinds of agents that cannot be assigned a ticket, as role_type.
+// https://developer.zendesk.com/api-reference/ticketing/users/users/
+const (
+	roleLightAgent  = 1
+	roleContributor = 3
+)
+
+// Agent gives the agent or administrator with exactly that e-mail, case apart. The search matches in part, so that its
+// results are compared one by one.
+func (c *Client) Agent(ctx context.Context, email string) (ticket.AgentUser, bool, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	if email == "" || strings.ContainsAny(email, " \"\t\r\n") {
+		return ticket.AgentUser{}, false, nil
+	}
+	var answer struct {
+		Users []struct {
+			ID           int64  `json:"id"`
+			Email        string `json:"email"`
+			Role         string `json:"role"`
+			RoleType     *int   `json:"role_type"`
+			Active       *bool  `json:"active"`
+			Suspended    bool   `json:"suspended"`
+			DefaultGroup int64  `json:"default_group_id"`
+		} `json:"users"`
+	}
+	r := request{what: "find agent", method: http.MethodGet, path: "/api/v2/users/search", query: url.Values{"query": {"email:" + email}}}
+	if err := c.do(ctx, r, &answer); err != nil {
+		return ticket.AgentUser{}, false, err
+	}
+	for _, u := range answer.Users {
+		if !strings.EqualFold(u.Email, email) || u.Role != "agent" && u.Role != "admin" {
+			continue
+		}
+		groups, err := c.groups(ctx, u.ID)
+		if err != nil {
+			return ticket.AgentUser{}, false, err
+		}
+		light := u.RoleType != nil && (*u.RoleType == roleLightAgent || *u.RoleType == roleContributor)
+		return ticket.AgentUser{
+			ID: u.ID, Email: email, Light: light, Suspended: u.Suspended, Active: u.Active == nil || *u.Active, GroupIDs: groups,
+		}, true, nil
+	}
+	return ticket.AgentUser{}, false, nil
+}
+
+func (c *Client) groups(ctx context.Context, user int64) ([]int64, error) {
+	var answer struct {
+		Memberships []struct {
+			GroupID int64 `json:"group_id"`
+		} `json:"group_memberships"`
+	}
+	path := "/api/v2/users/" + strconv.FormatInt(user, 10) + "/group_memberships"
+	if err := c.do(ctx, request{what: "read the agent's groups", method: http.MethodGet, path: path}, &answer); err != nil {
+		return nil, err
+	}
+	groups := make([]int64, 0, len(answer.Memberships))
+	for _, m := range answer.Memberships {
+		groups = append(groups, m.GroupID)
+	}
+	return groups, nil
+}

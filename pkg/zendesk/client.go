@@ -1,0 +1,219 @@
+package zendesk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+
+	"passerelle/pkg/ticket"
+	"passerelle/pkg/token"
+)
+
+// Account is one Zendesk account. Exactly one of OAuth and APIToken is set; both are asked for their secrets when
+// these are used, so that a changed secret needs no restart.
+type Account struct {
+	Name     string
+	URL      string // as https://acme.zendesk.com
+	OAuth    func() (clientID, clientSecret string, err error)
+	APIToken func() (email, token string, err error)
+}
+
+// Bounds of a call.
+const (
+	callTimeout   = 25 * time.Second // below the time after which the queue hands the job to another worker
+	maxBody       = 16 << 20
+	maxRetryAfter = 15 * time.Minute // larger values were seen and make no sense
+	oauthLife     = 2 * time.Hour
+	oauthScopes   = "read write"
+)
+
+// Client works for one account. Its methods may be called concurrently. Their errors are *ticket.Failure.
+type Client struct {
+	account Account
+	gate    string
+	http    *resty.Client
+	tokens  *token.Source // nil with an API token
+}
+
+// NewClient makes a client. It calls nobody. The store shares OAuth tokens with other processes and may be nil.
+func NewClient(a Account, store token.Store) *Client {
+	a.URL = strings.TrimRight(a.URL, "/")
+	c := &Client{account: a, gate: "zendesk/" + a.Name}
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
+	transport.MaxIdleConnsPerHost = 64
+	c.http = resty.NewWithClient(&http.Client{
+		Timeout:       callTimeout,
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}).SetBaseURL(a.URL).SetResponseBodyLimit(maxBody).SetLogger(silent{}).SetHeader("User-Agent", "passerelle").SetDisableWarn(true)
+	if a.OAuth != nil {
+		_, secret, _ := a.OAuth()
+		c.tokens = token.NewSource(c.gate, secret, store, c.logIn)
+	}
+	return c
+}
+
+// silent keeps resty from writing its own log, which would show addresses and bodies.
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
+
+// logIn uses the client-credentials grant.
+// https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/
+func (c *Client) logIn(ctx context.Context) (token.Token, error) {
+	id, secret, err := c.account.OAuth()
+	if err != nil {
+		return token.Token{}, c.unresolved(err)
+	}
+	response, err := c.http.R().SetContext(ctx).SetBody(map[string]any{
+		"grant_type": "client_credentials", "client_id": id, "client_secret": secret, "scope": oauthScopes, "expires_in": int(oauthLife.Seconds()),
+	}).Post("/oauth/tokens")
+	if err != nil {
+		return token.Token{}, c.lost(request{what: "log in to Zendesk"}, err)
+	}
+	var answer struct {
+		Access    string `json:"access_token"`
+		ExpiresIn int64  `json:"expires_in"` // seconds; absent: does not end by itself
+	}
+	switch status := response.StatusCode(); {
+	case status == http.StatusBadRequest: // invalid_client, invalid_scope and their like
+		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, http.StatusUnauthorized, problem{}, response)
+	case status < 200 || status > 299:
+		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, status, readProblem(response.Body()), response)
+	}
+	if err := json.Unmarshal(response.Body(), &answer); err != nil || answer.Access == "" {
+		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, http.StatusBadGateway, problem{}, response)
+	}
+	life := oauthLife
+	if answer.ExpiresIn > 0 {
+		life = min(time.Duration(min(answer.ExpiresIn, int64(oauthLife/time.Second)))*time.Second, oauthLife)
+	}
+	now := time.Now()
+	return token.Token{Access: answer.Access, IssuedAt: now, ExpiresAt: now.Add(life)}, nil
+}
+
+// request is one call.
+type request struct {
+	what    string // for errors, as "create ticket"
+	method  string
+	path    string
+	query   url.Values
+	body    any
+	key     string // Idempotency-Key
+	creates bool   // a lost answer may hide a ticket
+}
+
+// do calls, and once more with another token when OAuth's is refused.
+func (c *Client) do(ctx context.Context, r request, into any) error {
+	for attempt := 0; ; attempt++ {
+		call, access, err := c.authorised(ctx)
+		if err != nil {
+			return err
+		}
+		if r.body != nil {
+			call.SetBody(r.body)
+		}
+		if r.key != "" {
+			call.SetHeader("Idempotency-Key", r.key)
+		}
+		response, err := call.SetQueryParamsFromValues(r.query).Execute(r.method, r.path)
+		if err != nil {
+			return c.lost(r, err)
+		}
+		status := response.StatusCode()
+		if status == http.StatusUnauthorized && c.tokens != nil && attempt == 0 {
+			c.tokens.Refused(access)
+			continue
+		}
+		if status < 200 || status > 299 {
+			return c.failure(r, status, readProblem(response.Body()), response)
+		}
+		if err := json.Unmarshal(response.Body(), into); err != nil {
+			return c.failure(r, 0, problem{}, response)
+		}
+		return nil
+	}
+}
+
+func (c *Client) authorised(ctx context.Context) (*resty.Request, string, error) {
+	call := c.http.R().SetContext(ctx).SetHeader("Accept", "application/json")
+	if c.tokens != nil {
+		access, err := c.tokens.Token(ctx)
+		var failure *ticket.Failure
+		switch {
+		case err == nil:
+			return call.SetAuthToken(access), access, nil
+		case errors.As(err, &failure):
+			return nil, "", failure
+		default:
+			return nil, "", c.lost(request{what: "get a Zendesk token"}, err)
+		}
+	}
+	email, secret, err := c.account.APIToken()
+	if err != nil {
+		return nil, "", c.unresolved(err)
+	}
+	return call.SetBasicAuth(email+"/token", secret), "", nil
+}
+
+func (c *Client) unresolved(err error) *ticket.Failure {
+	return &ticket.Failure{
+		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonCredentialsRefused, Err: err,
+		Detail: ticket.Detail{Message: "the Zendesk credentials cannot be resolved: " + err.Error()}, Hint: hintCredentials,
+	}
+}
+
+// failure classifies an answer. It repeats nothing of the answer's texts, which may name people.
+func (c *Client) failure(r request, status int, p problem, response *resty.Response) *ticket.Failure {
+	class := classify(status, p, r.creates)
+	message := r.what + ": " + class.message
+	if p.code != "" && len(p.code) < 60 {
+		message += " (" + p.code + ")"
+	}
+	if len(p.shown) > 0 {
+		message += ", in: " + strings.Join(p.shown, ", ")
+	}
+	return &ticket.Failure{
+		Trouble: class.trouble, Reason: class.reason, Gate: c.gate, After: retryAfter(response.Header()),
+		Detail: ticket.Detail{Message: message, Status: status, Fields: p.fields}, Hint: class.hint,
+	}
+}
+
+// lost is for a call without an answer. Its text keeps the kind of error only; the address may be in the original.
+func (c *Client) lost(r request, err error) *ticket.Failure {
+	kind := "no answer"
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		kind = "no answer in time"
+	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+		kind = fmt.Sprintf("the answer is over %d MiB", maxBody>>20)
+	}
+	f := &ticket.Failure{
+		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonExpired, Err: err,
+		Detail: ticket.Detail{Message: r.what + ": " + kind}, Hint: "check the network, the account's url, and Zendesk's status page",
+	}
+	if r.creates {
+		f.Trouble = ticket.TroubleUncertain
+	}
+	return f
+}
+
+func retryAfter(header http.Header) time.Duration {
+	d, err := time.ParseDuration(strings.TrimSpace(header.Get("Retry-After")) + "s")
+	if err != nil || d < 0 {
+		return 0
+	}
+	return min(d, maxRetryAfter)
+}
