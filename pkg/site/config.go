@@ -1,0 +1,285 @@
+package site
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"passerelle/pkg/ticket"
+)
+
+// maxFile bounds the configuration file, in bytes: about ten thousand sites.
+const maxFile = 16 << 20
+
+// Config is a configuration that was found sound. It does not change and may be read concurrently.
+type Config struct {
+	Revision string // of the content; two files of one content share it
+	IAdvize  map[string]IAdvize
+	Zendesk  map[string]Zendesk
+	Sites    map[string]ticket.Site
+
+	byProject map[project]string
+}
+
+type project struct {
+	platform string
+	id       int64
+}
+
+// Problem is one thing wrong with a configuration.
+type Problem struct {
+	File     string
+	Line     int    // 0 when it is not known
+	Key      string // as sites.acme-fr.tickets.form_id; may be empty
+	Expected string // what should stand there, or what is wrong
+}
+
+func (p Problem) Error() string {
+	where := p.File
+	if p.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, p.Line)
+	}
+	if p.Key != "" {
+		where += ": " + p.Key
+	}
+	return where + ": " + p.Expected
+}
+
+// Load reads a file. Its error joins a Problem for each thing wrong.
+func Load(path string) (*Config, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, Problem{File: path, Expected: "cannot be read (" + cause(err) + "); set PASSERELLE_CONFIG to the configuration file"}
+	}
+	if info.Size() > maxFile {
+		return nil, Problem{File: path, Expected: fmt.Sprintf("expected at most %d MiB", maxFile>>20)}
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Problem{File: path, Expected: "cannot be read (" + cause(err) + ")"}
+	}
+	return Parse(path, content)
+}
+
+func cause(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+// Parse reads a configuration; name stands for the file in errors.
+func Parse(name string, content []byte) (*Config, error) {
+	tree, err := parser.ParseBytes(content, 0)
+	if err != nil {
+		return nil, problemOf(name, err)
+	}
+	var f File
+	if err := yaml.UnmarshalWithOptions(content, &f, yaml.Strict()); err != nil {
+		return nil, problemOf(name, err)
+	}
+	check := &checker{file: name, tree: tree}
+	sum := sha256.Sum256(content)
+	config := &Config{
+		Revision: hex.EncodeToString(sum[:8]), IAdvize: f.IAdvize, Zendesk: f.Zendesk,
+		Sites: map[string]ticket.Site{}, byProject: map[project]string{},
+	}
+	check.connections(config)
+	for _, name := range slices.Sorted(maps.Keys(f.Sites)) {
+		check.site(config, name, f.Sites[name])
+	}
+	if len(f.Sites) == 0 {
+		check.fail("sites", "expected at least one site")
+	}
+	return config, errors.Join(check.problems...)
+}
+
+// problemOf keeps the place and the words of a YAML error, without the lines of the file, which may hold a secret.
+func problemOf(name string, err error) Problem {
+	p := Problem{File: name, Expected: "not the YAML that is expected"}
+	var located yaml.Error
+	if errors.As(err, &located) {
+		if t := located.GetToken(); t != nil {
+			p.Line = t.Position.Line
+		}
+		p.Expected = located.GetMessage()
+		if key, unknown := strings.CutPrefix(p.Expected, "unknown field "); unknown {
+			p.Key, p.Expected = strings.Trim(key, `"`), "unknown key; see the schema (passerelle sites schema)"
+		}
+		var wrongType *yaml.TypeError
+		if errors.As(err, &wrongType) {
+			p.Key, p.Expected = keyBefore(wrongType.GetToken()), "expected "+kindName(wrongType.DstType)
+		}
+	}
+	return p
+}
+
+// keyBefore gives the key whose value the token is, when it stands right before it.
+func keyBefore(t *token.Token) string {
+	if t != nil && t.Prev != nil && t.Prev.Type == token.MappingValueType && t.Prev.Prev != nil {
+		return t.Prev.Prev.Value
+	}
+	return ""
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice:
+		return "a list"
+	default:
+		return "keys with values"
+	}
+}
+
+// Site gives the site of a project. Without a platform it must be the only one with that project id.
+func (c *Config) Site(platform string, projectID int64) (ticket.Site, bool) {
+	if platform != "" {
+		name, ok := c.byProject[project{platform, projectID}]
+		return c.Sites[name], ok
+	}
+	var found []string
+	for _, platform := range []string{"ha", "sd"} {
+		if name, ok := c.byProject[project{platform, projectID}]; ok {
+			found = append(found, name)
+		}
+	}
+	if len(found) != 1 {
+		return ticket.Site{}, false
+	}
+	return c.Sites[found[0]], true
+}
+
+// checker collects problems.
+type checker struct {
+	file     string
+	tree     *ast.File
+	problems []error
+}
+
+// fail notes a problem at a key, or at the nearest key above it that stands in the file.
+func (c *checker) fail(key, expected string) {
+	c.problems = append(c.problems, Problem{File: c.file, Line: c.line(key), Key: key, Expected: expected})
+}
+
+func (c *checker) line(key string) int {
+	for at := key; at != ""; {
+		if path, err := yaml.PathString("$." + quoted(at)); err == nil {
+			if node, err := path.FilterFile(c.tree); err == nil && node != nil && node.GetToken() != nil {
+				return node.GetToken().Position.Line
+			}
+		}
+		i := strings.LastIndexByte(at, '.')
+		at = at[:max(i, 0)]
+	}
+	return 0
+}
+
+// quoted writes a dotted key as a YAML path.
+func quoted(key string) string {
+	parts := strings.Split(key, ".")
+	for i, part := range parts {
+		parts[i] = "'" + part + "'"
+	}
+	return strings.Join(parts, ".")
+}
+
+func (c *checker) ref(key string, r Ref, needed bool) {
+	switch wrong := r.malformed(); {
+	case r == "" && needed:
+		c.fail(key, "expected a value")
+	case wrong != "":
+		c.fail(key, "expected "+wrong)
+	}
+}
+
+func (c *checker) connections(config *Config) {
+	for _, name := range slices.Sorted(maps.Keys(config.IAdvize)) {
+		conn, key := config.IAdvize[name], "iadvize."+name
+		conn.Platform = strings.ToLower(cmp.Or(conn.Platform, "ha"))
+		conn.URL = cmp.Or(conn.URL, "https://api.iadvize.com/graphql")
+		conn.TokenURL = cmp.Or(conn.TokenURL, "https://api.iadvize.com/oauth2/token")
+		config.IAdvize[name] = conn
+		c.name(key, name)
+		c.oneOf(key+".platform", conn.Platform, "ha", "sd")
+		c.ref(key+".username", conn.Username, true)
+		c.ref(key+".password", conn.Password, true)
+		if len(conn.WebhookSecrets) == 0 {
+			c.fail(key+".webhook_secrets", "expected at least one secret: webhooks without a signature are never accepted")
+		}
+		for _, secret := range conn.WebhookSecrets {
+			c.ref(key+".webhook_secrets", secret, true)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(config.Zendesk)) {
+		config.Zendesk[name] = c.account(name, config.Zendesk[name])
+	}
+}
+
+func (c *checker) account(name string, a Zendesk) Zendesk {
+	key := "zendesk." + name
+	c.name(key, name)
+	c.ref(key+".url", a.URL, true)
+	if u := string(a.URL); u != "" && !strings.Contains(u, "${") && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
+		c.fail(key+".url", "expected an address such as https://acme.zendesk.com")
+	}
+	switch {
+	case (a.Auth.OAuth == nil) == (a.Auth.APIToken == nil):
+		c.fail(key+".auth", "expected exactly one of oauth and api_token")
+	case a.Auth.OAuth != nil:
+		c.ref(key+".auth.oauth.client_id", a.Auth.OAuth.ClientID, true)
+		c.ref(key+".auth.oauth.client_secret", a.Auth.OAuth.ClientSecret, true)
+	default:
+		c.ref(key+".auth.api_token.email", a.Auth.APIToken.Email, true)
+		c.ref(key+".auth.api_token.token", a.Auth.APIToken.Token, true)
+	}
+	a.RequestsPerMinute = cmp.Or(a.RequestsPerMinute, 400)
+	if a.RequestsPerMinute < 1 || a.RequestsPerMinute > 100_000 {
+		c.fail(key+".requests_per_minute", "expected 1 to 100000")
+	}
+	if a.ReservePercent == nil {
+		reserve := 20
+		a.ReservePercent = &reserve
+	}
+	if *a.ReservePercent < 0 || *a.ReservePercent > 95 {
+		c.fail(key+".reserve_percent", "expected 0 to 95")
+	}
+	return a
+}
+
+func (c *checker) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		c.fail(key, "expected one of "+strings.Join(allowed, ", "))
+	}
+}
+
+// name keeps names usable in subjects, metrics and on the command line.
+func (c *checker) name(key, name string) {
+	for _, r := range name {
+		if !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_') {
+			c.fail(key, "expected a name of lower-case letters, digits, - and _")
+			return
+		}
+	}
+	if name == "" || len(name) > 64 {
+		c.fail(key, "expected a name of 1 to 64 characters")
+	}
+}

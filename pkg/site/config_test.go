@@ -1,0 +1,202 @@
+package site
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const sound = `iadvize:
+  main:
+    username: ${IADVIZE_USERNAME}
+    password: ${file:/run/secrets/iadvize}
+    webhook_secrets: ["${IADVIZE_WEBHOOK_SECRET}"]
+  second: {platform: SD, username: u, password: p, webhook_secrets: [a, b]}
+zendesk:
+  acme:
+    url: https://acme.zendesk.com
+    auth:
+      api_token: {email: admin@acme.fr, token: "${ZENDESK_TOKEN}"}
+sites:
+  acme-fr:
+    iadvize: main
+    project_id: 1234
+    zendesk: acme
+    locale: fr
+    tickets:
+      archive: true
+      escalation: true
+      fallback_assignee: support@acme.fr
+      form_id: 360000000001
+      tags: [iadvize]
+      fields:
+        conversation_id: 360000000010
+        satisfaction_score: 360000000012
+      defaults: {360000000020: sav, 360000000021: [a, b], 360000000022: true, 360000000023: 4}
+  acme-de:
+    iadvize: second
+    project_id: 1234
+    zendesk: acme
+    tickets: {archive: true}
+`
+
+func TestParse(t *testing.T) {
+	c, err := Parse("passerelle.yaml", []byte(sound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fr, ok := c.Site("ha", 1234)
+	if !ok || fr.Name != "acme-fr" || fr.Account != "acme" || fr.Tickets.FormID != 360000000001 || fr.Tickets.Fields.ConversationID != 360000000010 {
+		t.Errorf("site = %+v, %v", fr, ok)
+	}
+	if fmt.Sprint(fr.Tickets.Defaults) != "map[360000000020:sav 360000000021:[a b] 360000000022:true 360000000023:4]" {
+		t.Errorf("defaults = %v", fr.Tickets.Defaults)
+	}
+	if de, ok := c.Site("sd", 1234); !ok || de.Name != "acme-de" || de.Locale != "en" || de.TimeZone != "UTC" {
+		t.Errorf("site = %+v, %v", de, ok)
+	}
+	if _, ok := c.Site("", 1234); ok {
+		t.Error("a project of two platforms was found without a platform")
+	}
+	if _, ok := c.Site("ha", 9); ok {
+		t.Error("an unknown project was found")
+	}
+	if a := c.Zendesk["acme"]; a.RequestsPerMinute != 400 || *a.ReservePercent != 20 {
+		t.Errorf("account = %+v", a)
+	}
+	if again, err := Parse("other.yaml", []byte(sound)); err != nil || again.Revision != c.Revision || len(c.Revision) != 16 {
+		t.Errorf("revision = %q and %q", c.Revision, again.Revision)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	for _, tc := range []struct{ name, from, to, want string }{
+		{"unknown key", "      archive: true\n", "      archve: true\n", "x.yaml:19: archve: unknown key"},
+		{"wrong type", "project_id: 1234", "project_id: many", "x.yaml:15: project_id: expected a whole number"},
+		{"unknown connection", "iadvize: main", "iadvize: other", "x.yaml:14: sites.acme-fr.iadvize: expected the name"},
+		{"unknown account", "zendesk: acme\n    locale", "zendesk: other\n    locale", "x.yaml:16: sites.acme-fr.zendesk: expected the name"},
+		{"locale", "locale: fr", "locale: xx", "x.yaml:17: sites.acme-fr.locale: expected one of fr, en"},
+		{"both auths", "      api_token:", "      oauth: {client_id: a, client_secret: b}\n      api_token:", "zendesk.acme.auth: expected exactly one"},
+		{"no satisfaction without the id", "        conversation_id: 360000000010\n", "", "fields.conversation_id: expected a field id"},
+		{"empty reference", "${ZENDESK_TOKEN}", "${}", "zendesk.acme.auth.api_token.token: expected ${NAME}"},
+		{"open reference", "${ZENDESK_TOKEN}", "${ZENDESK", "expected a closing }"},
+		{"no secret", `["${IADVIZE_WEBHOOK_SECRET}"]`, "[]", "webhook_secrets: expected at least one"},
+		{"address", "https://acme.zendesk.com", "acme.zendesk.com", "zendesk.acme.url: expected an address"},
+		{"e-mail", "support@acme.fr", "support", "fallback_assignee: expected an e-mail"},
+		{"name", "  acme-fr:", "  ACME fr:", "sites.ACME fr: expected a name"},
+		{"default of no use", "360000000023: 4", "360000000023: {a: b}", "sites.acme-fr.tickets.defaults.360000000023: expected a text"},
+		{"form", "form_id: 360000000001", "form_id: -1", "x.yaml:22: sites.acme-fr.tickets.form_id: expected a Zendesk id"},
+		{"project twice", "platform: SD", "platform: ha", "expected a project of its own: site acme-de has 1234"},
+		{"project", "project_id: 1234\n    zendesk: acme\n    locale", "project_id: 0\n    zendesk: acme\n    locale", "project_id: expected iAdvize's id"},
+		{"zone", "locale: fr", "locale: fr\n    time_zone: Mars/Olympus", "time_zone: expected a time zone"},
+		{"limit", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    requests_per_minute: -5\n    reserve_percent: 99", "reserve_percent: expected 0 to 95"},
+		{"twice", "locale: fr", "locale: fr\n    locale: en", "x.yaml:18: mapping key"},
+		{"no YAML", "sites:", "sites: [", "x.yaml:"},
+		{"platform", "platform: SD", "platform: xx", "iadvize.second.platform: expected one of ha, sd"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text := strings.Replace(sound, tc.from, tc.to, 1)
+			if text == sound {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Parse("x.yaml", []byte(text))
+			var p Problem
+			if !errors.As(err, &p) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error = %v\nwant it to contain %q", err, tc.want)
+			}
+		})
+	}
+	for _, text := range []string{"", "sites: {}", "[]", "a"} {
+		if _, err := Parse("x.yaml", []byte(text)); err == nil {
+			t.Errorf("%q was taken for a configuration", text)
+		}
+	}
+}
+
+func TestErrorsDoNotShowSecrets(t *testing.T) {
+	text := strings.Replace(sound, `"${ZENDESK_TOKEN}"}`, `"hunter2", oops: 1}`, 1)
+	if _, err := Parse("x.yaml", []byte(text)); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error = %v", err)
+	}
+	if got := fmt.Sprintf("%v %+v %#v", Ref("hunter2"), Ref("a${B}"), Ref("hunter2")); strings.Contains(got, "hunter2") || strings.Contains(got, "B}") {
+		t.Errorf("printed as %s", got)
+	}
+	if got := Ref("${NAME}").String(); got != "${NAME}" {
+		t.Errorf("a reference alone is printed as %s", got)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	t.Setenv("PASSERELLE_TEST_NAME", "value")
+	file := write("secret", " from file\n")
+	for in, want := range map[Ref]string{
+		"plain": "plain", "${PASSERELLE_TEST_NAME}": "value", "a-${PASSERELLE_TEST_NAME}-b": "a-value-b", Ref("${file:" + file + "}"): "from file",
+	} {
+		if got, err := in.Resolve(); err != nil || got != want {
+			t.Errorf("%q = %q, %v", string(in), got, err)
+		}
+	}
+	for _, in := range []Ref{
+		"${PASSERELLE_TEST_UNSET}", Ref("${file:" + dir + "/none}"), Ref("${file:" + dir + "}"),
+		Ref("${file:" + write("empty", "\n") + "}"), Ref("${file:" + write("big", strings.Repeat("x", maxSecretFile+1)) + "}"),
+	} {
+		if got, err := in.Resolve(); err == nil {
+			t.Errorf("%q = %q, want an error", string(in), got)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "passerelle.yaml")
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "PASSERELLE_CONFIG") {
+		t.Errorf("error = %v", err)
+	}
+	if err := os.WriteFile(path, []byte(sound), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err != nil {
+		t.Error(err)
+	}
+	if err := os.Truncate(path, maxFile+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil {
+		t.Error("a huge file was read")
+	}
+}
+
+func TestSchemaIsFreshAndNamesEveryKey(t *testing.T) {
+	got, err := Schema()
+	if err != nil || !json.Valid(got) {
+		t.Fatalf("schema: %v", err)
+	}
+	for _, key := range []string{`"webhook_secrets"`, `"conversation_tags"`, `"reserve_percent"`, `"additionalProperties": false`, `"enum"`} {
+		if !strings.Contains(string(got), key) {
+			t.Errorf("the schema lacks %s", key)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(sound))
+	f.Add([]byte("sites: {a: {tickets: {defaults: {1: [x]}}}}"))
+	f.Add([]byte("a: &a [*a]"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		c, err := Parse("x.yaml", content)
+		if err == nil && len(c.Sites) == 0 {
+			t.Fatal("a configuration without a site is sound")
+		}
+	})
+}
