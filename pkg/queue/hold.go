@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,6 +38,33 @@ func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
 		return fmt.Errorf("set the alarm clock of account %q: %w", account, err)
 	}
 	return nil
+}
+
+// WakeNow rings the account's alarm at once, whatever it was set to, if the account holds anything.
+func (q *Queue) WakeNow(ctx context.Context, account string) error {
+	held, err := q.NextHeld(ctx, account, nil)
+	if err != nil || held == nil {
+		return err
+	}
+	if _, err := q.js.Publish(ctx, wakeSubject(account), []byte(account),
+		jetstream.WithScheduleAt(time.Now()), jetstream.WithScheduleTarget(runSubject(account))); err != nil {
+		return fmt.Errorf("wake account %q: %w", account, err)
+	}
+	return nil
+}
+
+// Holding gives the accounts that hold events, and how many.
+func (q *Queue) Holding(ctx context.Context) (map[string]int, error) {
+	info, err := q.hold.Info(ctx, jetstream.WithSubjectFilter("hold.>"))
+	if err != nil {
+		return nil, fmt.Errorf("read what is held: %w", err)
+	}
+	accounts := map[string]int{}
+	for subject, n := range info.State.Subjects {
+		parts := strings.SplitN(subject, ".", 3)
+		accounts[parts[1]] += int(min(n, 1<<30)) //nolint:gosec // bounded
+	}
+	return accounts, nil
 }
 
 // Run is an account's alarm that rang. Whoever has it is alone with the account's held events until Done.
@@ -108,6 +136,18 @@ func (q *Queue) NextHeld(ctx context.Context, account string, after *Held) (*Hel
 		return nil, fmt.Errorf("read held event %s: %w", msg.Subject, err)
 	}
 	return held, nil
+}
+
+// Rehold replaces a held event, to note what was tried.
+func (q *Queue) Rehold(ctx context.Context, h Held, e ticket.Event) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("hold event: %w", err)
+	}
+	if _, err := q.js.Publish(ctx, holdSubject(h.Event.Account, h.Event.Key()), body); err != nil {
+		return fmt.Errorf("hold event: %w", err)
+	}
+	return nil
 }
 
 // Release takes a held event away, once it is dealt with.

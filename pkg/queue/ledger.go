@@ -34,6 +34,11 @@ type Entry struct {
 	At         time.Time      `json:"at"`
 	ticket.Ref
 
+	// When the answers that are in the ticket were given, by iAdvize's clock.
+	ScoreAt          time.Time `json:"score_at,omitzero"`
+	RecommendationAt time.Time `json:"recommendation_at,omitzero"`
+	CommentAt        time.Time `json:"comment_at,omitzero"`
+
 	revision uint64 // 0: not in the ledger yet
 }
 
@@ -78,4 +83,25 @@ func (q *Queue) Write(ctx context.Context, job ticket.Job, old, e Entry) (Entry,
 	default:
 		return Entry{}, fmt.Errorf("write ledger: %w", err)
 	}
+}
+
+// Newer tells whether an answer given at that time is later than what is in the ticket.
+func (e Entry) Newer(s ticket.Satisfaction, at time.Time) bool {
+	return s.Score != nil && at.After(e.ScoreAt) ||
+		s.Recommendation != nil && at.After(e.RecommendationAt) ||
+		s.Comment != "" && at.After(e.CommentAt)
+}
+
+// Answered notes that an answer given at that time is in the ticket.
+func (e Entry) Answered(s ticket.Satisfaction, at time.Time) Entry {
+	if s.Score != nil {
+		e.ScoreAt = at
+	}
+	if s.Recommendation != nil {
+		e.RecommendationAt = at
+	}
+	if s.Comment != "" {
+		e.CommentAt = at
+	}
+	return e
 }

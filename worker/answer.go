@@ -1,0 +1,65 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// answerLease bounds how long one worker may take to write an answer into a ticket.
+const answerLease = time.Minute
+
+// visitorAnswered writes a score or comment into the ticket that exists. Of several answers of one kind the one that
+// iAdvize dates latest counts, in whatever order they arrive.
+func (d *Deliverer) visitorAnswered(ctx context.Context, e ticket.Event, site ticket.Site, preview bool) (ticket.Outcome, error) {
+	if e.Satisfaction == nil {
+		return ticket.Outcome{}, &ticket.Failure{
+			Trouble: ticket.TroubleJob, Reason: ticket.ReasonMalformed,
+			Detail: ticket.Detail{Message: "a satisfaction event without an answer"}, Hint: "discard it",
+		}
+	}
+	fields := ticket.SatisfactionFields(*e.Satisfaction, site.Tickets.Fields)
+	if len(fields) == 0 {
+		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "the site keeps no such answer"}, nil
+	}
+	release, mine, err := d.Ledger.LeaseToken(ctx, "answer/"+string(e.Job()), answerLease)
+	if err != nil {
+		return ticket.Outcome{}, err
+	}
+	if !mine {
+		return ticket.Outcome{}, notYet("another worker writes an answer into the same ticket")
+	}
+	defer release()
+	entry, found, err := d.Ledger.Look(ctx, e.Job())
+	if err != nil {
+		return ticket.Outcome{}, err
+	}
+	switch {
+	case !found || entry.State == queue.StateIntended:
+		return ticket.Outcome{}, notYet("the conversation has no ticket yet")
+	case entry.State != queue.StateCreated:
+		// A dead letter that is replayed reads the visitor's answers with the conversation.
+		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "the conversation has no ticket"}, nil
+	case !entry.Newer(*e.Satisfaction, e.OccurredAt):
+		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "a later answer is in the ticket"}, nil
+	}
+	outcome := ticket.Outcome{Result: ticket.ResultUpdated, Purpose: entry.Purpose, Ticket: entry.Ref}
+	if preview {
+		return outcome, nil
+	}
+	tickets, ok := d.Tickets(site.Account)
+	if !ok {
+		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
+	}
+	if err := tickets.SetFields(ctx, entry.ID, fields); err != nil {
+		return ticket.Outcome{}, err
+	}
+	_, err = d.Ledger.Write(ctx, e.Job(), entry, entry.Answered(*e.Satisfaction, e.OccurredAt))
+	if errors.Is(err, queue.ErrMoved) {
+		return ticket.Outcome{}, notYet("the ledger entry changed meanwhile")
+	}
+	return outcome, err
+}

@@ -1,0 +1,282 @@
+package worker
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+func TestDeliverMakesOneTicket(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	d := deliverer(world, q, Settings{})
+	e := closed("c1")
+	e.Account = ""
+	for range 3 {
+		o := d.Deliver(t.Context(), &e)
+		if o.Result != ticket.ResultCreated || o.Purpose != ticket.PurposeArchive || o.Ticket.ID == 0 || o.Ticket.URL == "" {
+			t.Fatalf("outcome = %+v", o)
+		}
+	}
+	if e.Site != "acme-fr" || e.Account != "acme" {
+		t.Errorf("event = %+v", e)
+	}
+	if !slices.Equal(world.calls, []string{"create"}) {
+		t.Errorf("calls = %v, want one", world.calls)
+	}
+	if m := world.tickets["iadvize:c1"]; m.draft.AssigneeID != 100 || m.draft.Status != ticket.StatusSolved {
+		t.Errorf("draft = %+v", m.draft)
+	}
+	entry, _, err := q.Look(t.Context(), "c1")
+	if err != nil || entry.State != queue.StateCreated || entry.Site != "acme-fr" || entry.IntendedAt.IsZero() {
+		t.Errorf("entry = %+v, %v", entry, err)
+	}
+}
+
+func TestDeliverOutcomes(t *testing.T) {
+	account := &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/acme", Reason: ticket.ReasonCredentialsRefused, Hint: "h", Detail: ticket.Detail{Message: "refused"}}
+	missing := ticket.Failure{Trouble: ticket.TroubleHiccup, Reason: ticket.ReasonConversationNotFound, Detail: ticket.Detail{Message: "not there"}}
+	reads := func(err error) func(*town, *ticket.Event) {
+		return func(w *town, _ *ticket.Event) {
+			w.read = func(string) (ticket.Conversation, error) { return ticket.Conversation{}, err }
+		}
+	}
+	reading := func(change func(*ticket.Conversation)) func(*town, *ticket.Event) {
+		return func(w *town, _ *ticket.Event) {
+			w.read = func(id string) (ticket.Conversation, error) { c := conversation(id); change(&c); return c, nil }
+		}
+	}
+	aged := func(by time.Duration, then func(*town, *ticket.Event)) func(*town, *ticket.Event) {
+		return func(w *town, e *ticket.Event) { e.ReceivedAt = time.Now().Add(-by); then(w, e) }
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(*town, *ticket.Event)
+		result ticket.Result
+		reason ticket.Reason
+		calls  []string
+	}{
+		{"site unknown", func(w *town, _ *ticket.Event) { w.known = false }, ticket.ResultDead, ticket.ReasonSiteUnknown, nil},
+		{"not readable yet", reads(&missing), ticket.ResultRetry, ticket.ReasonConversationNotFound, nil},
+		{"never readable", aged(time.Hour, reads(&missing)), ticket.ResultDead, ticket.ReasonConversationNotFound, nil},
+		{"iAdvize down", reads(account), ticket.ResultHeld, ticket.ReasonCredentialsRefused, nil},
+		{"iAdvize down for days", aged(100*time.Hour, reads(account)), ticket.ResultDead, ticket.ReasonCredentialsRefused, nil},
+		{"a hiccup for days", aged(100*time.Hour, reads(&ticket.Failure{Trouble: ticket.TroubleHiccup})), ticket.ResultDead, ticket.ReasonExpired, nil},
+		{"not said to be closed", reading(func(c *ticket.Conversation) { c.ClosedAt = time.Time{} }), ticket.ResultRetry, ticket.ReasonConversationNotFound, nil},
+		{"never said to be closed", aged(time.Hour, reading(func(c *ticket.Conversation) { c.ClosedAt = time.Time{} })), ticket.ResultCreated, "", []string{"create"}},
+		{"closing form lags", reading(func(c *ticket.Conversation) { c.ClosingForm.Known = false }), ticket.ResultRetry, ticket.ReasonConversationNotFound, nil},
+		{"no closing form at all", aged(time.Minute, reading(func(c *ticket.Conversation) { c.ClosingForm.Known = false })), ticket.ResultCreated, "", []string{"create"}},
+		{"a bot has no closing form", reading(func(c *ticket.Conversation) { c.ClosingForm.Known = false; c.Handlers = nil }), ticket.ResultCreated, "", []string{"create"}},
+		{"site wants none", func(w *town, _ *ticket.Event) { w.site.Tickets.Archive = false }, ticket.ResultSkipped, "", nil},
+		{"required field", func(w *town, _ *ticket.Event) {
+			w.form.Fields = append(w.form.Fields, ticket.Field{ID: 20, Type: ticket.FieldText, Title: "Order", Active: true, Required: true})
+		}, ticket.ResultDead, ticket.ReasonRequiredFieldMissing, nil},
+		{"form out of reach", func(w *town, _ *ticket.Event) { w.formErr = account }, ticket.ResultHeld, ticket.ReasonCredentialsRefused, nil},
+		{"agents out of reach", func(w *town, _ *ticket.Event) { w.agentErr = account }, ticket.ResultHeld, ticket.ReasonCredentialsRefused, nil},
+		{"nobody to assign", func(w *town, _ *ticket.Event) { w.agents = nil }, ticket.ResultDead, ticket.ReasonRequiredFieldMissing, nil},
+		{"fallback out of reach", func(w *town, _ *ticket.Event) { w.site.Tickets.AssignToAgent = false; w.agentErr = account }, ticket.ResultHeld, ticket.ReasonCredentialsRefused, nil},
+		{"no client", func(w *town, _ *ticket.Event) { w.clients = false }, ticket.ResultHeld, ticket.ReasonSiteUnknown, nil},
+		{"refused", func(w *town, _ *ticket.Event) {
+			w.fail = func(string) error {
+				return &ticket.Failure{Trouble: ticket.TroubleJob, Reason: ticket.ReasonRequesterSuspended}
+			}
+		}, ticket.ResultDead, ticket.ReasonRequesterSuspended, []string{"create"}},
+		{"account limited", func(w *town, _ *ticket.Event) { w.fail = func(string) error { return account } }, ticket.ResultHeld, ticket.ReasonCredentialsRefused, []string{"create"}},
+		{"replayed", func(_ *town, e *ticket.Event) { e.Replays = 1 }, ticket.ResultCreated, "", []string{"find", "create"}},
+		{"closed long ago", reading(func(c *ticket.Conversation) { c.ClosedAt = time.Now().Add(-3 * time.Hour) }), ticket.ResultCreated, "", []string{"find", "create"}},
+		{"no answer in it", func(_ *town, e *ticket.Event) { e.Kind = ticket.KindSatisfaction }, ticket.ResultDead, ticket.ReasonMalformed, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			world, q := newTown(), openQueue(t)
+			e := closed("c1")
+			tc.change(world, &e)
+			preview := deliverer(world, q, Settings{}).Preview(t.Context(), e)
+			if len(world.calls) != 0 {
+				t.Fatalf("the preview made calls: %v", world.calls)
+			}
+			if _, found, err := q.Look(t.Context(), e.Job()); found || err != nil {
+				t.Fatalf("the preview wrote into the ledger (%v)", err)
+			}
+			o := deliverer(world, q, Settings{}).Deliver(t.Context(), &e)
+			if o.Result != tc.result || o.Failure != nil && o.Failure.Reason != tc.reason || !slices.Equal(world.calls, tc.calls) {
+				t.Errorf("outcome = %+v (%+v), calls %v", o, o.Failure, world.calls)
+			}
+			if len(tc.calls) == 0 && world.clients && preview.Result != tc.result {
+				t.Errorf("preview = %v, then %v", preview.Result, o.Result)
+			}
+			if o.Failure != nil && o.Result != ticket.ResultDead && o.After <= 0 {
+				t.Errorf("tried again at once: %+v", o)
+			}
+		})
+	}
+}
+
+// TestACutAtAnyStepLeadsToOneTicket loses the answer of each call in turn, before and after it took effect.
+func TestACutAtAnyStepLeadsToOneTicket(t *testing.T) {
+	lost := func(call string) error {
+		trouble := ticket.TroubleHiccup
+		if call == "create" {
+			trouble = ticket.TroubleUncertain
+		}
+		return &ticket.Failure{Trouble: trouble, Detail: ticket.Detail{Message: "lost"}}
+	}
+	for _, call := range []string{"create", "comment", "find", "count"} {
+		for _, after := range []bool{false, true} {
+			t.Run(call, func(t *testing.T) {
+				world, q := newTown(), openQueue(t)
+				world.read = func(id string) (ticket.Conversation, error) {
+					c := conversation(id)
+					c.ClosingForm = ticket.ClosingForm{Known: true, Escalate: true, PrivateNote: "note"}
+					return c, nil
+				}
+				d := deliverer(world, q, Settings{})
+				once := true
+				cut := func(name string) error {
+					if name == call && once {
+						once = false
+						return lost(name)
+					}
+					return nil
+				}
+				if after {
+					world.lose = cut
+				} else {
+					world.fail = cut
+				}
+				var o ticket.Outcome
+				for range 5 {
+					e := closed("c1")
+					if o = d.Deliver(t.Context(), &e); o.Result == ticket.ResultCreated {
+						break
+					}
+				}
+				if o.Result != ticket.ResultCreated || len(world.tickets) != 1 || world.tickets["iadvize:c1"].comments != 2 {
+					t.Errorf("outcome = %+v, tickets %+v, calls %v", o, world.tickets["iadvize:c1"], world.calls)
+				}
+			})
+		}
+	}
+}
+
+func TestOfTwoWorkersOneMakesTheTicket(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	d := deliverer(world, q, Settings{})
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	first := true
+	world.read = func(id string) (ticket.Conversation, error) {
+		world.mu.Lock()
+		mine := first
+		first = false
+		world.mu.Unlock()
+		if mine {
+			close(inside)
+			<-goOn
+		}
+		return conversation(id), nil
+	}
+	slow := make(chan ticket.Outcome)
+	go func() { e := closed("c1"); slow <- d.Deliver(t.Context(), &e) }()
+	<-inside
+	e := closed("c1")
+	if o := d.Deliver(t.Context(), &e); o.Result != ticket.ResultCreated {
+		t.Errorf("outcome = %+v", o)
+	}
+	close(goOn)
+	if o := <-slow; o.Result != ticket.ResultRetry || !errors.Is(o.Failure, queue.ErrMoved) {
+		t.Errorf("the slow one: %+v", o)
+	}
+	if len(world.tickets) != 1 {
+		t.Errorf("%d tickets", len(world.tickets))
+	}
+}
+
+func answered(id string, score int, at time.Time) ticket.Event {
+	e := closed("c1")
+	e.ID, e.Kind, e.OccurredAt, e.Satisfaction = id, ticket.KindSatisfaction, at, &ticket.Satisfaction{Score: &score}
+	return e
+}
+
+func TestTheLatestAnswerCounts(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	d := deliverer(world, q, Settings{})
+	at := time.Now()
+	early := answered("a", 3, at)
+	if o := d.Deliver(t.Context(), &early); o.Result != ticket.ResultRetry {
+		t.Fatalf("before the ticket: %+v", o)
+	}
+	e := closed("c1")
+	d.Deliver(t.Context(), &e)
+	late := answered("b", 5, at.Add(time.Minute))
+	if o := d.Preview(t.Context(), late); o.Result != ticket.ResultUpdated || slices.Contains(world.calls, "fields") {
+		t.Errorf("preview = %+v", o)
+	}
+	for _, step := range []struct {
+		e    ticket.Event
+		want ticket.Result
+	}{{late, ticket.ResultUpdated}, {early, ticket.ResultSkipped}, {late, ticket.ResultSkipped}} {
+		if o := d.Deliver(t.Context(), &step.e); o.Result != step.want {
+			t.Errorf("outcome = %+v, want %v", o, step.want)
+		}
+	}
+	if got := world.tickets["iadvize:c1"].fields[12]; got != "5" {
+		t.Errorf("score = %v, want the latest", got)
+	}
+	comment := answered("c", 0, at)
+	comment.Satisfaction = &ticket.Satisfaction{Comment: "merci"}
+	if o := d.Deliver(t.Context(), &comment); o.Result != ticket.ResultUpdated {
+		t.Errorf("an answer of another kind: %+v", o)
+	}
+	closedTicket := answered("d", 1, at.Add(time.Hour))
+	world.fail = func(string) error {
+		return &ticket.Failure{Trouble: ticket.TroubleJob, Reason: ticket.ReasonTicketClosed}
+	}
+	if o := d.Deliver(t.Context(), &closedTicket); o.Result != ticket.ResultDead || o.Failure.Reason != ticket.ReasonTicketClosed {
+		t.Errorf("closed ticket: %+v", o)
+	}
+	world.clients = false
+	if o := d.Deliver(t.Context(), &closedTicket); o.Result != ticket.ResultHeld {
+		t.Errorf("no client: %+v", o)
+	}
+	world.site.Tickets.Fields = ticket.FieldIDs{}
+	if o := d.Deliver(t.Context(), &closedTicket); o.Result != ticket.ResultSkipped {
+		t.Errorf("no field: %+v", o)
+	}
+}
+
+func TestAnswersWithoutATicket(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	world.site.Tickets.Archive = false
+	d := deliverer(world, q, Settings{})
+	e := closed("c1")
+	d.Deliver(t.Context(), &e)
+	if o := d.Deliver(t.Context(), &e); o.Result != ticket.ResultSkipped {
+		t.Errorf("skipped twice: %+v", o)
+	}
+	a := answered("a", 3, time.Now())
+	if o := d.Deliver(t.Context(), &a); o.Result != ticket.ResultSkipped {
+		t.Errorf("outcome = %+v", o)
+	}
+	release, ok, err := q.LeaseToken(t.Context(), "answer/c1", time.Minute)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	defer release()
+	if o := d.Deliver(t.Context(), &a); o.Result != ticket.ResultRetry {
+		t.Errorf("another worker has the ticket: %+v", o)
+	}
+}
+
+func TestALedgerOutOfReachMeansLater(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	d := deliverer(world, q, Settings{})
+	q.Close()
+	e, a := closed("c1"), answered("a", 1, time.Now())
+	for _, e := range []*ticket.Event{&e, &a} {
+		if o := d.Deliver(t.Context(), e); o.Result != ticket.ResultRetry || len(world.calls) != 0 {
+			t.Errorf("outcome = %+v, calls %v", o, world.calls)
+		}
+	}
+}

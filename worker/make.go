@@ -1,0 +1,97 @@
+package worker
+
+import (
+	"context"
+	"errors"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// making is one ticket on its way into Zendesk.
+type making struct {
+	d        *Deliverer
+	tickets  Tickets
+	draft    ticket.Draft
+	job      ticket.Job
+	entry    queue.Entry // as it stands in the ledger
+	mayExist bool        // an earlier try may have made the ticket
+}
+
+// make writes the intent, makes the ticket or finds it, and writes down that it exists. A crash between two of these
+// steps leads back here with mayExist set.
+func (m *making) make(ctx context.Context, intent queue.Entry) (ticket.Outcome, error) {
+	intent.Ref = m.entry.Ref
+	if err := m.note(ctx, intent); err != nil {
+		return ticket.Outcome{}, err
+	}
+	found, err := m.create(ctx)
+	if err != nil {
+		return ticket.Outcome{}, err
+	}
+	if err := m.complete(ctx, found); err != nil {
+		return ticket.Outcome{}, err
+	}
+	created := m.entry
+	created.State, created.At = queue.StateCreated, m.d.now()
+	if err := m.note(ctx, created); err != nil {
+		return ticket.Outcome{}, err
+	}
+	return ticket.Outcome{Result: ticket.ResultCreated, Purpose: m.draft.Purpose, Ticket: m.entry.Ref}, nil
+}
+
+func (m *making) note(ctx context.Context, e queue.Entry) error {
+	if e.At.IsZero() {
+		e.At = m.d.now()
+	}
+	written, err := m.d.Ledger.Write(ctx, m.job, m.entry, e)
+	if errors.Is(err, queue.ErrMoved) {
+		return &ticket.Failure{
+			Trouble: ticket.TroubleHiccup, Err: err, Hint: "nothing: the other worker's result counts",
+			Detail: ticket.Detail{Message: "another worker has this conversation in hand"},
+		}
+	}
+	if err == nil {
+		m.entry = written
+	}
+	return err
+}
+
+// create gives whether the ticket was found instead of made.
+func (m *making) create(ctx context.Context) (found bool, err error) {
+	if m.entry.ID != 0 {
+		return true, nil
+	}
+	ref := ticket.Ref{}
+	if m.mayExist {
+		if ref, found, err = m.tickets.Find(ctx, m.draft.ExternalID); err != nil {
+			return false, err
+		}
+	}
+	if !found {
+		if ref, err = m.tickets.Create(ctx, m.draft); err != nil {
+			return false, err
+		}
+	}
+	m.entry.Ref = ref
+	return found, nil
+}
+
+// complete adds the comments after the first one. The ticket's id is in the ledger before, so that a crash in between
+// does not make a second ticket; comments that are there already are counted.
+func (m *making) complete(ctx context.Context, found bool) error {
+	if len(m.draft.Comments) == 1 {
+		return nil
+	}
+	if err := m.note(ctx, m.entry); err != nil {
+		return err
+	}
+	there := 1
+	if found {
+		var err error
+		if there, err = m.tickets.CountComments(ctx, m.entry.ID); err != nil {
+			return err
+		}
+	}
+	return m.tickets.AddComments(ctx, m.entry.ID, m.draft.Comments, there)
+}

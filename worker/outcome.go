@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"passerelle/pkg/ticket"
+)
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// Delays between tries of one event. A wait that is longer leaves the consumer and becomes held work.
+const (
+	firstDelay  = time.Second
+	longestNak  = 30 * time.Second
+	accountWait = 5 * time.Second
+)
+
+// failed turns an error into what becomes of the event. Trouble of the account never makes a dead letter, unless the
+// event is too old.
+func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
+	var f *ticket.Failure
+	if !errors.As(err, &f) {
+		// The ledger or the queue: this process's or the server's trouble.
+		message := "the ledger cannot be read or written"
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			message = "given up before it was done"
+		}
+		f = &ticket.Failure{Trouble: ticket.TroubleHiccup, Err: err, Detail: ticket.Detail{Message: message}, Hint: "check the NATS server"}
+	}
+	if f.Trouble == ticket.TroubleJob {
+		return ticket.Outcome{Result: ticket.ResultDead, Failure: f}
+	}
+	if e.Age(d.now()) >= d.Expiry {
+		return ticket.Outcome{Result: ticket.ResultDead, Failure: expired(f)}
+	}
+	if f.Trouble == ticket.TroubleAccount {
+		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: cmp.Or(f.After, accountWait)}
+	}
+	return ticket.Outcome{Result: ticket.ResultRetry, Failure: f, After: max(f.After, backOff(e.Attempts))}
+}
+
+// expired keeps the reason when a person must act on it.
+func expired(f *ticket.Failure) *ticket.Failure {
+	late := *f
+	late.Trouble = ticket.TroubleJob
+	if late.Reason != ticket.ReasonCredentialsRefused {
+		late.Reason = ticket.ReasonExpired
+	}
+	late.Detail.Message = "waited too long; last: " + late.Detail.Message
+	return &late
+}
+
+// backOff doubles with each attempt, up to longestNak, with jitter.
+func backOff(attempts int) time.Duration {
+	wait := firstDelay << min(max(attempts-1, 0), 5)
+	return min(wait/2+rand.N(wait/2+1), longestNak) //nolint:gosec // jitter needs no secrecy
+}

@@ -1,0 +1,75 @@
+// Package worker makes tickets of the events in the queue.
+package worker
+
+import (
+	"context"
+	"time"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// Conversations reads from iAdvize. Errors are *ticket.Failure.
+type Conversations interface {
+	Read(ctx context.Context, id string) (ticket.Conversation, error)
+}
+
+// Tickets writes to one Zendesk account. Errors are *ticket.Failure.
+type Tickets interface {
+	Create(ctx context.Context, d ticket.Draft) (ticket.Ref, error)
+	Find(ctx context.Context, externalID string) (ticket.Ref, bool, error)
+	CountComments(ctx context.Context, id int64) (int, error)
+	AddComments(ctx context.Context, id int64, comments []ticket.Comment, from int) error
+	SetFields(ctx context.Context, id int64, fields []ticket.FieldValue) error
+}
+
+// Directory knows sites, agents and forms.
+type Directory interface {
+	Site(ctx context.Context, platform string, projectID int64) (ticket.Site, bool)
+	Agent(ctx context.Context, account, email string) (ticket.AgentUser, bool, error)
+	Form(ctx context.Context, account string, id int64) (ticket.Form, error)
+}
+
+// World is everything outside that a delivery needs. The functions give the client of a connection or account by its
+// name, and whether it is configured.
+type World struct {
+	Directory     Directory
+	Conversations func(connection string) (Conversations, bool)
+	Tickets       func(account string) (Tickets, bool)
+	Ledger        Ledger
+}
+
+// Ledger is what became of each job.
+type Ledger interface {
+	Look(ctx context.Context, job ticket.Job) (queue.Entry, bool, error)
+	Write(ctx context.Context, job ticket.Job, old, e queue.Entry) (queue.Entry, error)
+	// LeaseToken makes sure that only one worker at a time writes late facts into a ticket.
+	LeaseToken(ctx context.Context, name string, life time.Duration) (release func(), ok bool, err error)
+}
+
+// Settings are the worker's bounds. The zero value of each means its default.
+type Settings struct {
+	Slots       int           // events in work at once; default 32
+	Patience    time.Duration // how long a conversation may stay unreadable; default 15 min
+	FormWait    time.Duration // how long an agent's closing form may lag behind the close; default 20 s
+	Expiry      time.Duration // how long an event may wait in all; default 72 h
+	LaneSlots   int           // held events of one account in work at once; default 4
+	LaneQuantum time.Duration // how long one account is drained before others have their turn; default 10 s
+}
+
+func (s Settings) withDefaults() Settings {
+	setDefault(&s.Slots, 32)
+	setDefault(&s.Patience, 15*time.Minute)
+	setDefault(&s.FormWait, 20*time.Second)
+	setDefault(&s.Expiry, 72*time.Hour)
+	setDefault(&s.LaneSlots, 4)
+	setDefault(&s.LaneQuantum, 10*time.Second)
+	return s
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}

@@ -1,0 +1,67 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// settle writes down what became of an event, and only then takes it out of the queue.
+func (w *Worker) settle(ctx context.Context, d queue.Delivery, e ticket.Event, o ticket.Outcome) error {
+	if o.Result == ticket.ResultRetry && o.After <= longestNak && d.Tries <= shortTries {
+		return d.Later(o.After)
+	}
+	if err := w.keep(ctx, e, o); err != nil {
+		return err
+	}
+	return d.Done(ctx)
+}
+
+// shortTries is how often an event is tried in place before it leaves the consumer, whose slots are limited.
+const shortTries = 30
+
+// keep stores what must outlive the event: a dead letter, or the event itself among the held ones.
+func (w *Worker) keep(ctx context.Context, e ticket.Event, o ticket.Outcome) error {
+	switch o.Result {
+	case ticket.ResultCreated, ticket.ResultUpdated, ticket.ResultSkipped:
+		if e.Replays > 0 {
+			return w.queue.Unbury(ctx, e)
+		}
+		return nil
+	case ticket.ResultDead:
+		return w.bury(ctx, e, o.Failure)
+	case ticket.ResultHeld, ticket.ResultRetry:
+		at := w.now().Add(o.After)
+		e.NotBefore, e.HeldFor = time.Time{}, o.Failure.Error()
+		if o.Result == ticket.ResultRetry {
+			e.NotBefore = at // its own wait, whatever its account does
+		}
+		return w.queue.Hold(ctx, e, at)
+	default:
+		return errors.New("an outcome without a result")
+	}
+}
+
+// bury stores the dead letter first: were the process to die in between, the ledger would call a job dead that is not
+// among the dead letters.
+func (w *Worker) bury(ctx context.Context, e ticket.Event, f *ticket.Failure) error {
+	if err := w.queue.Bury(ctx, ticket.Bury(e, f, w.now())); err != nil {
+		return err
+	}
+	if e.Kind != ticket.KindClosed {
+		return nil
+	}
+	entry, _, err := w.queue.Look(ctx, e.Job())
+	if err != nil {
+		return err
+	}
+	dead := entry
+	dead.State, dead.Reason, dead.Site, dead.Account, dead.At = queue.StateDead, f.Reason, e.Site, e.Account, w.now()
+	if _, err := w.queue.Write(ctx, e.Job(), entry, dead); err != nil && !errors.Is(err, queue.ErrMoved) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// Meter is told of each attempt. It must not block.
+type Meter interface {
+	Attempt(account string, o ticket.Outcome, took time.Duration)
+}
+
+// Worker takes events from the queue and settles them, several at once. Start it with Run, once.
+type Worker struct {
+	*Deliverer
+
+	queue *queue.Queue
+	log   zerolog.Logger
+	meter Meter
+	gates *gates
+	slots chan struct{}
+	wait  sync.WaitGroup
+}
+
+// New makes a worker. The meter may be nil.
+func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
+	return &Worker{
+		Deliverer: d, queue: q, log: log, meter: meter, gates: newGates(d.now), slots: make(chan struct{}, d.Slots),
+	}
+}
+
+const (
+	settleTime = 15 * time.Second // for writing down what became of an event, after its work is done or cut off
+	reopenWait = time.Second
+)
+
+// Run works until fetch ends. Then it takes no more events and finishes those in work; when work ends before, they are
+// cut off and given back. It returns when nothing is in work.
+func (w *Worker) Run(fetch, work context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { w.loop(fetch, "events", func() error { return w.receive(fetch, work) }) })
+	loops.Go(func() { w.loop(fetch, "held events", func() error { return w.receiveRuns(fetch, work) }) })
+	w.wakeAll(fetch)
+	loops.Wait()
+	w.wait.Wait()
+}
+
+// loop opens a receiver again whenever it ends, until ctx ends. The trouble is logged when it changes.
+func (w *Worker) loop(ctx context.Context, what string, receive func() error) {
+	told := ""
+	for ctx.Err() == nil {
+		err := receive()
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && err.Error() != told {
+			told = err.Error()
+			w.log.Warn().Err(err).Str("from", what).Msg("cannot receive; trying again every second")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(reopenWait):
+		}
+	}
+}
+
+// receive takes an event only when there is a free slot for it.
+func (w *Worker) receive(fetch, work context.Context) error {
+	r, err := w.queue.Receive(fetch)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		select {
+		case <-fetch.Done():
+			return nil
+		case w.slots <- struct{}{}:
+		}
+		d, err := r.Next(fetch)
+		if err != nil {
+			<-w.slots
+			if errors.Is(err, queue.ErrUnreadable) {
+				w.log.Error().Err(err).Msg("dead letter: an event in the queue cannot be read")
+				continue
+			}
+			return err
+		}
+		w.wait.Go(func() {
+			defer func() { <-w.slots }()
+			w.one(work, d)
+		})
+	}
+}
+
+// one delivers an event and settles it with the queue.
+func (w *Worker) one(work context.Context, d queue.Delivery) {
+	e := d.Event
+	e.Attempts += int(min(d.Tries, 1<<20)) //nolint:gosec // bounded
+	stop := keepWorking(d.Working)
+	outcome := w.attempt(work, &e, false)
+	stop()
+	if work.Err() != nil && outcome.Result == ticket.ResultRetry {
+		_ = d.GiveBack() // cut off at the end of the process; at worst it comes back after its time
+		return
+	}
+	settle, cancel := context.WithTimeout(context.WithoutCancel(work), settleTime)
+	defer cancel()
+	if err := w.settle(settle, d, e, outcome); err != nil {
+		w.log.Warn().Err(err).Str("conversation", e.ConversationID).Msg("cannot settle the event; it will come again")
+		_ = d.Later(backOff(e.Attempts))
+	}
+}
+
+// keepWorking tells the server from time to time that the work goes on.
+func keepWorking(tell func() error) (stop func()) {
+	ticker := time.NewTicker(queue.WorkingEvery)
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				_ = tell() // the next one may get through; the event's time is three of them
+			}
+		}
+	})
+	return func() { ticker.Stop(); close(done); wait.Wait() }
+}
+
+// attempt delivers, unless the event must wait at a gate, and writes the one log line of the attempt. A probe is let
+// through: it finds out whether the account is well again.
+func (w *Worker) attempt(ctx context.Context, e *ticket.Event, probe bool) ticket.Outcome {
+	start := w.now()
+	names := w.gatesOf(ctx, *e)
+	if !probe {
+		if f, until, shut := w.gates.shut(names...); shut && e.Age(start) < w.Expiry {
+			w.locate(ctx, e)
+			return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
+		}
+	}
+	outcome := w.Deliver(ctx, e)
+	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
+		outcome.Result = ticket.ResultRetry // cut off by us; nobody is in trouble
+	} else {
+		w.learn(ctx, *e, &outcome, names)
+	}
+	w.tell(*e, outcome, w.now().Sub(start))
+	return outcome
+}
+
+func (w *Worker) gatesOf(ctx context.Context, e ticket.Event) []string {
+	site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID)
+	if !ok {
+		return nil
+	}
+	if e.Kind == ticket.KindSatisfaction {
+		return []string{"zendesk/" + site.Account}
+	}
+	return []string{"zendesk/" + site.Account, "iadvize/" + site.IAdvize}
+}
+
+func (w *Worker) locate(ctx context.Context, e *ticket.Event) {
+	if site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID); ok {
+		e.Site, e.Account = site.Name, site.Account
+	}
+}
+
+// learn shuts or opens gates by what became of an event, and logs when that is news.
+func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string) {
+	f := o.Failure
+	switch {
+	case f != nil && f.Gate != "" && (f.Trouble == ticket.TroubleAccount || f.Trouble == ticket.TroubleUncertain && f.After > 0):
+		until, news := w.gates.fail(f)
+		if o.Result == ticket.ResultHeld {
+			o.After = until.Sub(w.now())
+		}
+		if news {
+			w.log.Warn().Str("account", f.Gate).Str("reason", string(f.Reason)).Int("status", f.Detail.Status).
+				Str("failure", f.Error()).Str("hint", f.Hint).Time("until", until).Msg("account in trouble: its conversations wait")
+		}
+	case o.Result == ticket.ResultCreated || o.Result == ticket.ResultUpdated:
+		opened := w.gates.pass(names...)
+		for _, name := range opened {
+			w.log.Info().Str("account", name).Msg("account well again")
+		}
+		if len(opened) > 0 {
+			if err := w.queue.WakeNow(ctx, e.Account); err != nil {
+				w.log.Debug().Err(err).Str("account", e.Account).Msg("cannot wake the account early; its alarm still rings")
+			}
+		}
+	}
+}
+
+// tell writes the canonical log line of an attempt.
+func (w *Worker) tell(e ticket.Event, o ticket.Outcome, took time.Duration) {
+	if w.meter != nil {
+		w.meter.Attempt(e.Account, o, took)
+	}
+	level := zerolog.InfoLevel
+	if o.Result == ticket.ResultDead {
+		level = zerolog.WarnLevel
+	} else if o.Result == ticket.ResultRetry || o.Result == ticket.ResultHeld {
+		level = zerolog.DebugLevel
+	}
+	line := w.log.WithLevel(level).Str("conversation", e.ConversationID).Str("event", string(e.Kind)).Str("site", e.Site).Str("account", e.Account).
+		Str("result", string(o.Result)).Int("attempt", e.Attempts).Dur("took_ms", took)
+	if o.Purpose != "" {
+		line.Str("purpose", string(o.Purpose))
+	}
+	if o.Ticket.ID != 0 {
+		line.Int64("ticket", o.Ticket.ID)
+	}
+	if o.Why != "" {
+		line.Str("why", o.Why)
+	}
+	if f := o.Failure; f != nil {
+		line.Str("reason", string(f.Reason)).Str("failure", f.Error()).Str("hint", f.Hint)
+	}
+	line.Msg("conversation " + string(o.Result))
+}
