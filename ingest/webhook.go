@@ -1,0 +1,176 @@
+// Package ingest takes what iAdvize sends: webhooks, and the call for the closing form. It does almost nothing, and
+// answers 2xx only for what is stored.
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/iadvize"
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// Store keeps events durably.
+type Store interface {
+	Publish(ctx context.Context, e ticket.Event) (queue.Stored, error)
+	Look(ctx context.Context, job ticket.Job) (queue.Entry, bool, error)
+}
+
+// Sites knows the configured sites and the secrets of the connections.
+type Sites interface {
+	Site(ctx context.Context, platform string, projectID int64) (ticket.Site, bool)
+	// WebhookSecrets gives every connection's secrets, resolved; one that cannot be resolved is left out and reported.
+	WebhookSecrets() (map[string][]string, error)
+}
+
+// Meter is told of each webhook's answer. It must not block.
+type Meter interface{ Webhook(status string) }
+
+// Handler answers the requests of the ingest address. It may be used concurrently.
+type Handler struct {
+	store Store
+	sites Sites
+	log   zerolog.Logger
+	meter Meter
+	now   func() time.Time
+	mux   *http.ServeMux
+}
+
+// Bounds of a request.
+const (
+	maxBody    = 1 << 20
+	storeTime  = 8 * time.Second // iAdvize waits 30 s; a refusal before that leaves room for its retries
+	retryAfter = "10"            // seconds: iAdvize's own delay before it tries again
+)
+
+// New makes the handler. The meter may be nil.
+func New(store Store, sites Sites, log zerolog.Logger, meter Meter) *Handler {
+	h := &Handler{store: store, sites: sites, log: log, meter: meter, now: time.Now, mux: http.NewServeMux()}
+	h.mux.HandleFunc("POST /webhooks/iadvize", h.webhook)
+	h.mux.HandleFunc("GET /plugins/closing-form", h.closingForm)
+	// iAdvize checks this address from time to time, unsigned, and calls the app unhealthy otherwise.
+	h.mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"status": "UP"})
+	})
+	return h
+}
+
+// ServeHTTP answers.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// webhook answers 202 once the event is stored, or when it needs no storing.
+func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var tooLong *http.MaxBytesError
+		if errors.As(err, &tooLong) {
+			h.refuse(w, r, http.StatusRequestEntityTooLarge, "the body is over 1 MiB")
+			return
+		}
+		h.refuse(w, r, http.StatusBadRequest, "the body could not be read")
+		return
+	}
+	signers := h.signers(r.Header.Get(iadvize.SignatureHeader), body)
+	if len(signers) == 0 {
+		h.refuse(w, r, http.StatusUnauthorized, "x-iadvize-signature is missing or wrong")
+		return
+	}
+	event, err := iadvize.DecodeWebhook(body, h.now())
+	if errors.Is(err, iadvize.ErrIgnored) {
+		h.accept(w, "ignored")
+		return
+	}
+	if err != nil {
+		h.refuse(w, r, http.StatusBadRequest, err.Error())
+		return
+	}
+	site, known := h.sites.Site(r.Context(), event.Platform, event.ProjectID)
+	if known {
+		// One client's secret must not speak for another client's site.
+		if !slices.Contains(signers, site.IAdvize) {
+			h.refuse(w, r, http.StatusUnauthorized, "the signature is of another iAdvize connection than the site's")
+			return
+		}
+		event.Site, event.Account, event.Platform = site.Name, site.Account, site.Platform
+	}
+	h.keep(w, r, event)
+}
+
+func (h *Handler) keep(w http.ResponseWriter, r *http.Request, event ticket.Event) {
+	// What is stored stays stored when the caller hangs up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTime)
+	defer cancel()
+	if event.Kind == ticket.KindClosed && h.done(ctx, event) {
+		h.accept(w, "duplicate")
+		return
+	}
+	stored, err := h.store.Publish(ctx, event)
+	if err != nil {
+		h.log.Error().Err(err).Str("conversation", event.ConversationID).Msg("webhook not stored; iAdvize is asked to send it again")
+		w.Header().Set("Retry-After", retryAfter)
+		h.refuse(w, r, http.StatusServiceUnavailable, "the event could not be stored; send it again")
+		return
+	}
+	if stored == queue.Duplicate {
+		h.accept(w, "duplicate")
+		return
+	}
+	h.log.Debug().Str("conversation", event.ConversationID).Str("event", string(event.Kind)).Str("site", event.Site).Msg("event stored")
+	h.accept(w, "accepted")
+}
+
+// done tells whether the ledger knows the end of this conversation as dealt with. If it cannot be read the event is
+// stored: the worker finds out.
+func (h *Handler) done(ctx context.Context, event ticket.Event) bool {
+	entry, found, err := h.store.Look(ctx, event.Job())
+	return err == nil && found && entry.State != queue.StateIntended
+}
+
+// signers gives the connections whose secret signed the message.
+func (h *Handler) signers(signature string, message []byte) []string {
+	if signature == "" {
+		return nil
+	}
+	secrets, err := h.sites.WebhookSecrets()
+	if err != nil {
+		h.log.Error().Err(err).Msg("webhook secrets cannot be resolved; webhooks signed with them are refused")
+	}
+	var signers []string
+	for connection, all := range secrets {
+		if len(iadvize.Verify(signature, message, all)) > 0 {
+			signers = append(signers, connection)
+		}
+	}
+	return signers
+}
+
+func (h *Handler) accept(w http.ResponseWriter, status string) {
+	h.count(status)
+	answer(w, http.StatusAccepted, map[string]string{"status": status})
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
+	h.count(http.StatusText(status))
+	h.log.Warn().Int("status", status).Str("path", r.URL.Path).Str("why", why).Msg("request refused")
+	answer(w, status, map[string]string{"error": why})
+}
+
+func (h *Handler) count(status string) {
+	if h.meter != nil {
+		h.meter.Webhook(status)
+	}
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a caller that is gone needs no answer
+}
