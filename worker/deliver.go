@@ -38,6 +38,9 @@ func (d *Deliverer) Preview(ctx context.Context, e ticket.Event) ticket.Outcome 
 }
 
 func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, preview bool) ticket.Outcome {
+	if e.Replays > 0 || preview {
+		d.Directory.Refresh(ctx, e.Platform, e.ProjectID)
+	}
 	site, ok := d.Directory.Site(ctx, e.Platform, e.ProjectID)
 	if !ok {
 		return d.failed(*e, siteUnknown(*e))

@@ -67,6 +67,8 @@ func (t *town) Site(_ context.Context, platform string, id int64) (ticket.Site, 
 	return t.site, t.known && id == t.site.ProjectID && platform == "ha"
 }
 
+func (t *town) Refresh(context.Context, string, int64) {}
+
 func (t *town) Agent(_ context.Context, _, email string) (ticket.AgentUser, bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -30,6 +30,11 @@ func (w *Worker) receiveRuns(fetch, work context.Context) error {
 // run works off what an account holds. Whatever happens, the next alarm is set before the run ends, so that nothing
 // waits without one.
 func (w *Worker) run(fetch, work context.Context, run queue.Run) {
+	if !w.begin(run.Account) {
+		w.again(work, run)
+		return
+	}
+	defer w.end(run.Account)
 	stop := keepWorking(run.Working)
 	next, err := w.drain(fetch, work, run.Account)
 	stop()
@@ -43,6 +48,33 @@ func (w *Worker) run(fetch, work context.Context, run queue.Run) {
 	}
 	if err != nil {
 		w.log.Warn().Err(err).Str("account", run.Account).Msg("cannot work off the held events; trying again")
+		_ = run.GiveBack()
+	}
+}
+
+func (w *Worker) begin(account string) bool {
+	w.runMu.Lock()
+	defer w.runMu.Unlock()
+	if w.running[account] {
+		return false
+	}
+	w.running[account] = true
+	return true
+}
+
+func (w *Worker) end(account string) {
+	w.runMu.Lock()
+	defer w.runMu.Unlock()
+	delete(w.running, account)
+}
+
+// again moves a second alarm of an account to after the run in progress.
+func (w *Worker) again(ctx context.Context, run queue.Run) {
+	err := w.queue.Wake(ctx, run.Account, w.now().Add(w.LaneQuantum))
+	if err == nil {
+		err = run.Done(ctx)
+	}
+	if err != nil {
 		_ = run.GiveBack()
 	}
 }

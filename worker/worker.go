@@ -27,12 +27,16 @@ type Worker struct {
 	gates *gates
 	slots chan struct{}
 	wait  sync.WaitGroup
+
+	runMu   sync.Mutex
+	running map[string]bool // guarded by runMu; accounts whose held events are worked off here
 }
 
 // New makes a worker. The meter may be nil.
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
 	return &Worker{
 		Deliverer: d, queue: q, log: log, meter: meter, gates: newGates(d.now), slots: make(chan struct{}, d.Slots),
+		running: map[string]bool{},
 	}
 }
 
@@ -152,7 +156,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, probe bool) ticke
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
 		outcome.Result = ticket.ResultRetry // cut off by us; nobody is in trouble
 	} else {
-		w.learn(ctx, *e, &outcome, names)
+		w.learn(ctx, *e, &outcome, names, probe)
 	}
 	w.tell(*e, outcome, w.now().Sub(start))
 	return outcome
@@ -176,7 +180,7 @@ func (w *Worker) locate(ctx context.Context, e *ticket.Event) {
 }
 
 // learn shuts or opens gates by what became of an event, and logs when that is news.
-func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string) {
+func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string, probe bool) {
 	f := o.Failure
 	switch {
 	case f != nil && f.Gate != "" && (f.Trouble == ticket.TroubleAccount || f.Trouble == ticket.TroubleUncertain && f.After > 0):
@@ -193,7 +197,7 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 		for _, name := range opened {
 			w.log.Info().Str("account", name).Msg("account well again")
 		}
-		if len(opened) > 0 {
+		if len(opened) > 0 && !probe { // a probe is part of the run that an alarm would start
 			if err := w.queue.WakeNow(ctx, e.Account); err != nil {
 				w.log.Debug().Err(err).Str("account", e.Account).Msg("cannot wake the account early; its alarm still rings")
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,10 @@ type Directory struct {
 	agents *cache.Cache[ticket.AgentUser]
 	forms  *cache.Cache[ticket.Form]
 	sites  *cache.Cache[ticket.Site]
+	file   atomic.Pointer[watchedFile] // nil until Watch
+
+	refreshMu sync.Mutex
+	refreshed map[string]time.Time // guarded by refreshMu; when each site was asked for anew
 }
 
 // errNoAccount says that an account left the configuration while its job was under way.
@@ -39,7 +44,7 @@ var errNoAccount = errors.New("the account is not in the configuration")
 
 // NewDirectory makes a directory on a configuration. account gives the client of an account; redis may be nil.
 func NewDirectory(config *Config, redis *cache.Redis, account func(name string) (Account, bool)) *Directory {
-	d := &Directory{}
+	d := &Directory{refreshed: map[string]time.Time{}}
 	d.config.Store(config)
 	find := func(key string) (Account, string, error) {
 		name, rest, _ := strings.Cut(key, "/")
@@ -95,17 +100,17 @@ func (d *Directory) Site(ctx context.Context, platform string, projectID int64) 
 
 // Agent gives the agent of an account with that e-mail, and whether there is one.
 func (d *Directory) Agent(ctx context.Context, account, email string) (ticket.AgentUser, bool, error) {
-	return d.agents.Get(ctx, account+"/"+strings.ToLower(strings.TrimSpace(email)))
+	return d.agents.Get(ctx, agentKey(account, email))
 }
 
 // Form gives a ticket form of an account; id 0 is its default form.
 func (d *Directory) Form(ctx context.Context, account string, id int64) (ticket.Form, error) {
-	form, _, err := d.forms.Get(ctx, account+"/"+strconv.FormatInt(id, 10))
+	form, _, err := d.forms.Get(ctx, formKey(account, id))
 	return form, err
 }
 
-// Forget drops what is remembered of a site's form and fallback assignee, so that they are asked for anew.
-func (d *Directory) Forget(ctx context.Context, s ticket.Site) {
-	d.forms.Forget(ctx, s.Account+"/"+strconv.FormatInt(s.Tickets.FormID, 10))
-	d.agents.Forget(ctx, s.Account+"/"+strings.ToLower(strings.TrimSpace(s.Tickets.FallbackAssignee)))
+func agentKey(account, email string) string {
+	return account + "/" + strings.ToLower(strings.TrimSpace(email))
 }
+
+func formKey(account string, id int64) string { return account + "/" + strconv.FormatInt(id, 10) }

@@ -81,9 +81,16 @@ func TestDirectory(t *testing.T) {
 	if _, _, err := d.Agent(ctx, "gone", "a@example.com"); !errors.Is(err, errNoAccount) {
 		t.Errorf("error = %v", err)
 	}
-	d.Forget(ctx, ticket.Site{Account: "acme", Tickets: ticket.TicketSettings{FormID: 9}})
-	if _, err := d.Form(ctx, "acme", 9); err != nil || acme.forms != 3 {
-		t.Errorf("after Forget: %v, %d calls", err, acme.forms)
+	if _, err := d.Form(ctx, "acme", 360000000001); err != nil {
+		t.Fatal(err)
+	}
+	before := acme.forms
+	for range 2 {
+		d.Refresh(ctx, "ha", 1234)
+		d.Refresh(ctx, "ha", 99)
+		if _, err := d.Form(ctx, "acme", 360000000001); err != nil || acme.forms != before+1 {
+			t.Errorf("after Refresh: %v, %d calls, want %d", err, acme.forms, before+1)
+		}
 	}
 	changed, err := Parse("x.yaml", []byte(strings.Replace(sound, "locale: fr", "locale: de", 1)))
 	if err != nil {
@@ -116,20 +123,26 @@ func TestWatch(t *testing.T) {
 		config *Config
 		err    error
 	}
-	changes := make(chan change)
+	changes := make(chan change, 1)
+	d := NewDirectory(old, nil, func(string) (Account, bool) { return nil, false })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		Watch(ctx, path, old, func(c *Config, err error) { changes <- change{c, err} })
+		d.Watch(ctx, path, func(c *Config, err error) { changes <- change{c, err} })
 	}()
 	write("sites: [")
-	if c := <-changes; c.err == nil {
+	if c := <-changes; c.err == nil || d.Config() != old {
 		t.Error("a bad file was taken")
 	}
 	write(strings.Replace(sound, "locale: fr", "locale: en # English", 1))
-	if c := <-changes; c.err != nil || c.config.Sites["acme-fr"].Locale != "en" {
+	if c := <-changes; c.err != nil || d.Config().Sites["acme-fr"].Locale != "en" {
 		t.Errorf("change = %+v", c)
+	}
+	write(strings.Replace(sound, "locale: fr", "locale: nl # at once", 1))
+	d.Refresh(t.Context(), "ha", 1234)
+	if got := d.Config().Sites["acme-fr"].Locale; got != "nl" {
+		t.Errorf("after Refresh the locale is %s", got)
 	}
 	cancel()
 	<-done

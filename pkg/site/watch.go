@@ -3,39 +3,87 @@ package site
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
+
+	"passerelle/pkg/ticket"
 )
 
-const watchEvery = time.Second
+const (
+	watchEvery   = time.Second
+	refreshEvery = 5 * time.Second
+)
 
-// Watch reads the file again whenever it changes, until ctx ends. changed is told of each new configuration, or of the
-// error that keeps the old one in force.
-func Watch(ctx context.Context, path string, old *Config, changed func(*Config, error)) {
+// Watch reads the configuration file again whenever it changes, and puts it in force. A bad one is refused whole while
+// the old one stays in force. changed is told of either; it must not block. The first look reads the file whatever
+// its age, because it may have changed since it was loaded.
+func (d *Directory) Watch(ctx context.Context, path string, changed func(*Config, error)) {
+	d.file.Store(&watchedFile{path: path, seen: fileStamp{size: -1}, changed: changed})
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	// The first look reads the file whatever its age: it may have changed since it was loaded.
-	seen, revision := fileStamp{size: -1}, old.Revision
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		}
-		now := stamp(path)
-		if now == seen {
-			continue
-		}
-		seen = now
-		config, err := Load(path)
-		if err != nil {
-			changed(nil, err)
-			continue
-		}
-		if config.Revision != revision {
-			revision = config.Revision
-			changed(config, nil)
+			d.look()
 		}
 	}
+}
+
+type watchedFile struct {
+	path    string
+	changed func(*Config, error)
+
+	mu   sync.Mutex
+	seen fileStamp // guarded by mu
+}
+
+// look reads the file if it changed since the last look.
+func (d *Directory) look() {
+	f := d.file.Load()
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := stamp(f.path)
+	if now == f.seen {
+		return
+	}
+	f.seen = now
+	config, err := Load(f.path)
+	switch {
+	case err != nil:
+		f.changed(nil, err)
+	case config.Revision != d.Config().Revision:
+		d.Use(config)
+		f.changed(config, nil)
+	}
+}
+
+// Refresh makes sure that what a person has just mended is seen: it looks at the configuration file, and asks anew for
+// the site's form and fallback assignee, at most every 5 seconds for one site.
+func (d *Directory) Refresh(ctx context.Context, platform string, projectID int64) {
+	d.look()
+	s, ok := d.Config().Site(platform, projectID)
+	if !ok {
+		return
+	}
+	d.refreshMu.Lock()
+	due := time.Since(d.refreshed[s.Name]) >= refreshEvery
+	if due {
+		d.refreshed[s.Name] = time.Now()
+	}
+	d.refreshMu.Unlock()
+	if due {
+		d.forget(ctx, s)
+	}
+}
+
+func (d *Directory) forget(ctx context.Context, s ticket.Site) {
+	d.forms.Forget(ctx, formKey(s.Account, s.Tickets.FormID))
+	d.agents.Forget(ctx, agentKey(s.Account, s.Tickets.FallbackAssignee))
 }
 
 type fileStamp struct {

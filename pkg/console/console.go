@@ -1,0 +1,148 @@
+// Package console is the address for the people who run the product: health, metrics, and what needs their attention.
+package console
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"time"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// Queue is what the console shows of the queue.
+type Queue interface {
+	DeadLetters(ctx context.Context, filter queue.Filter, see func(queue.Buried) error) error
+	Holding(ctx context.Context) (map[string]int, error)
+	Healthy(ctx context.Context) error
+}
+
+// Options for New.
+type Options struct {
+	Queue    Queue
+	Ready    func(ctx context.Context) error // nil when the process can do its work
+	Metrics  http.Handler
+	Password string // of the user "admin"; empty: none is asked
+	Version  string
+}
+
+//go:embed page.html
+var files embed.FS
+
+const (
+	mostLetters = 100
+	askTime     = 5 * time.Second
+)
+
+// New makes the handler.
+func New(o Options) http.Handler {
+	c := &console{Options: o, page: template.Must(template.ParseFS(files, "page.html"))}
+	private := http.NewServeMux()
+	private.HandleFunc("GET /{$}", c.show)
+	private.HandleFunc("GET /api/deadletters", c.letters)
+	private.HandleFunc("GET /api/lanes", c.lanes)
+	private.Handle("GET /metrics", o.Metrics)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"status": "UP"})
+	})
+	mux.HandleFunc("GET /readyz", c.ready)
+	mux.Handle("/", c.guard(private))
+	return mux
+}
+
+type console struct {
+	Options
+	page *template.Template
+}
+
+func (c *console) guard(next http.Handler) http.Handler {
+	if c.Password == "" {
+		return next
+	}
+	want := sha256.Sum256([]byte(c.Password))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		got := sha256.Sum256([]byte(password))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="passerelle"`)
+			answer(w, http.StatusUnauthorized, map[string]string{"error": "the password is PASSERELLE_CONSOLE_PASSWORD"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *console) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), askTime)
+	defer cancel()
+	if err := c.Ready(ctx); err != nil {
+		answer(w, http.StatusServiceUnavailable, map[string]string{"status": "DOWN", "error": err.Error()})
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"status": "UP"})
+}
+
+// Lane is an account that holds work.
+type Lane struct {
+	Account string `json:"account"`
+	Held    int    `json:"held"`
+}
+
+func (c *console) read(ctx context.Context) (letters []ticket.DeadLetter, lanes []Lane, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	letters, lanes = []ticket.DeadLetter{}, []Lane{}
+	err = c.Queue.DeadLetters(ctx, queue.Filter{Limit: mostLetters}, func(b queue.Buried) error {
+		letters = append(letters, b.DeadLetter)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	held, err := c.Queue.Holding(ctx)
+	for account, n := range held {
+		lanes = append(lanes, Lane{account, n})
+	}
+	return letters, lanes, err
+}
+
+func (c *console) letters(w http.ResponseWriter, r *http.Request) {
+	letters, _, err := c.read(r.Context())
+	c.give(w, letters, err)
+}
+
+func (c *console) lanes(w http.ResponseWriter, r *http.Request) {
+	_, lanes, err := c.read(r.Context())
+	c.give(w, lanes, err)
+}
+
+func (c *console) give(w http.ResponseWriter, body any, err error) {
+	if err != nil {
+		answer(w, http.StatusServiceUnavailable, map[string]string{"error": err.Error()})
+		return
+	}
+	answer(w, http.StatusOK, body)
+}
+
+func (c *console) show(w http.ResponseWriter, r *http.Request) {
+	letters, lanes, err := c.read(r.Context())
+	if err != nil {
+		answer(w, http.StatusServiceUnavailable, map[string]string{"error": err.Error()})
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	_ = c.page.Execute(w, map[string]any{"Letters": letters, "Lanes": lanes, "Version": c.Version, "Most": mostLetters}) // the caller is gone
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a caller that is gone needs no answer
+}

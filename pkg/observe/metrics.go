@@ -1,0 +1,57 @@
+package observe
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"passerelle/pkg/ticket"
+)
+
+// Metrics counts what happens. It may be used concurrently.
+type Metrics struct {
+	registry *prometheus.Registry
+	webhooks *prometheus.CounterVec
+	attempts *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// NewMetrics makes the metrics of a process.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "passerelle_webhooks_total", Help: "Webhooks by what they were answered.",
+		}, []string{"answer"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "passerelle_attempts_total", Help: "Attempts to deal with an event, by Zendesk account, result, purpose and reason.",
+		}, []string{"account", "result", "purpose", "reason"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "passerelle_attempt_seconds", Help: "Time that an attempt took.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
+		}, []string{"result"}),
+	}
+	m.registry.MustRegister(m.webhooks, m.attempts, m.seconds, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Webhook counts one answer.
+func (m *Metrics) Webhook(answer string) { m.webhooks.WithLabelValues(answer).Inc() }
+
+// Attempt counts one attempt. The account is one of the configuration or empty, so that the labels are bounded.
+func (m *Metrics) Attempt(account string, o ticket.Outcome, took time.Duration) {
+	reason := ""
+	if o.Failure != nil {
+		reason = string(o.Failure.Reason)
+	}
+	m.attempts.WithLabelValues(account, string(o.Result), string(o.Purpose), reason).Inc()
+	m.seconds.WithLabelValues(string(o.Result)).Observe(took.Seconds())
+}
+
+// Handler answers /metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
