@@ -1,32 +1,90 @@
-SHELL := bash
+# Every target with a ## comment appears in make help.
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
 .DEFAULT_GOAL := help
-SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+.NOTPARALLEL:
+
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LINT_VERSION  := v2.15.0
+LINT          := .bin/golangci-lint-$(LINT_VERSION)
+FUZZTIME      ?= 60s
+ARGS          ?=
+# The packages that hold the promises, with the share of statements that tests must run.
+COVERED       := ingest worker pkg/ticket pkg/iadvize pkg/zendesk pkg/queue
+COVERAGE      := 85
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/passerelle: static, the same bytes from the same sources
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/passerelle ./cmd/passerelle
+
+.PHONY: demo
+demo: ## run everything in one process, simulators included (ARGS='--for 30s')
+	go run ./cmd/passerelle demo $(ARGS)
+
+.PHONY: test
+test: servers ## install what tests need, run them with the race detector, check the coverage
+	@# A package's coverage counts the tests of all packages, merged in one profile: what runs end to end is tested
+	@# too. The share that go test prints on each line is of all these packages together and says nothing: it is cut off.
+	@go test -race -timeout 9m -coverprofile=coverage.out \
+	  -coverpkg=$(subst $() ,$(comma),$(addprefix ./,$(wildcard $(COVERED)))) ./... 2>&1 | \
+	  sed -E 's/^\t(\S+)\t\tcoverage: .*/?   \t\1\t[no test files]/; s/\tcoverage: .* of statements in .*//; /^coverage: .* of statements in /d'
+	@awk -v minimum=$(COVERAGE) -v required='$(COVERED)' -f deploy/ci/coverage.awk coverage.out
+
+.PHONY: servers
+servers: ## install the programs that tests start, where they are missing
+	@deploy/ci/need.sh git gcc redis-server
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME=60s
+	@deploy/ci/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## run the benchmarks of all packages
+	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fmt
-fmt: ## format the code
-	gofmt -w .
+fmt: $(LINT) ## format the code and sort the imports
+	@$(LINT) fmt
 
 .PHONY: fmt-check
-fmt-check: ## fail when a file is not formatted
-	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "not formatted, run make fmt:"; echo "$$out"; exit 1; }
+fmt-check: $(LINT) ## fail when make fmt would change a file
+	@$(LINT) fmt --diff || { echo 'not formatted: run make fmt' >&2; exit 1; }
 
 .PHONY: vet
 vet: ## run go vet
-	go vet ./...
+	@go vet ./...
 
-.PHONY: servers
-servers: ## install the servers that the tests start, where they are missing
-	@command -v redis-server >/dev/null || { \
-	  $(SUDO) apt-get update -qq && \
-	  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq redis-server >/dev/null; }
+.PHONY: lint
+lint: $(LINT) ## run the linters; .golangci.yml says which, and why not the others
+	@$(LINT) run ./...
 
-.PHONY: test
-test: servers ## install what the tests need and run them with the race detector
-	go test -race -timeout 9m ./...
+.PHONY: generate
+generate: ## write the generated files anew
+	go generate ./...
+
+.PHONY: check-generated
+check-generated: ## fail when make generate would change a file
+	@deploy/ci/check-generated.sh
 
 .PHONY: check
-check: fmt-check vet test ## all that a change must pass
+check: fmt-check vet lint check-generated test ## all that a change must pass
+
+.PHONY: docker
+docker: ## build the container image passerelle:VERSION
+	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) -t passerelle:$(VERSION) .
+
+.PHONY: clean
+clean: ## delete what was built, except the linter
+	rm -rf bin passerelle coverage.out
+
+# Built from source once per version; some minutes on two cores.
+$(LINT):
+	@echo 'building golangci-lint $(LINT_VERSION)' >&2
+	@GOBIN='$(CURDIR)/.bin/build' CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) 2>&1 | { grep -v '^go: downloading' >&2 || :; }
+	@mv .bin/build/golangci-lint $@ && rmdir .bin/build
+
+comma := ,

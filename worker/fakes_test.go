@@ -247,12 +247,3 @@ func await(tb testing.TB, attempts results, want ticket.Result) ticket.Outcome {
 		}
 	}
 }
-
-func letter(tb testing.TB, q *queue.Queue, id string) ticket.DeadLetter {
-	tb.Helper()
-	b, err := q.DeadLetter(tb.Context(), id)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b.DeadLetter
-}

@@ -18,6 +18,9 @@ const (
 	firstDelay  = time.Second
 	longestNak  = 30 * time.Second
 	accountWait = 5 * time.Second
+
+	settling     = time.Minute
+	settlingWait = 3 * time.Second
 )
 
 // failed turns an error into what becomes of the event. Trouble of the account never makes a dead letter, unless the
@@ -41,7 +44,11 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 	if f.Trouble == ticket.TroubleAccount {
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: cmp.Or(f.After, accountWait)}
 	}
-	return ticket.Outcome{Result: ticket.ResultRetry, Failure: f, After: max(f.After, backOff(e.Attempts))}
+	wait := backOff(e.Attempts)
+	if f.Reason == ticket.ReasonConversationNotFound && e.Age(d.now()) < settling {
+		wait = min(wait, settlingWait) // most conversations are complete within seconds
+	}
+	return ticket.Outcome{Result: ticket.ResultRetry, Failure: f, After: max(f.After, wait)}
 }
 
 // expired keeps the reason when a person must act on it.

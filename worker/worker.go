@@ -107,7 +107,7 @@ func (w *Worker) receive(fetch, work context.Context) error {
 // one delivers an event and settles it with the queue.
 func (w *Worker) one(work context.Context, d queue.Delivery) {
 	e := d.Event
-	e.Attempts += int(min(d.Tries, 1<<20)) //nolint:gosec // bounded
+	e.Attempts += int(min(d.Tries, 1<<20))
 	stop := keepWorking(d.Working)
 	outcome := w.attempt(work, &e, false)
 	stop()

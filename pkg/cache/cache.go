@@ -102,7 +102,7 @@ func (c *Cache[T]) Get(ctx context.Context, key string) (T, bool, error) {
 		if done.Err != nil {
 			return c.failed(key, done.Err)
 		}
-		e = done.Val.(*entry[T])
+		e = done.Val.(*entry[T]) //nolint:forcetypeassert // the flight gives nothing else
 		return e.value, e.found, nil
 	case <-patience:
 		// The source hangs. Nobody else shall wait for this load: its end wakes the entry or replaces it.
@@ -134,7 +134,7 @@ func (c *Cache[T]) hit(tier *atomic.Uint64, e *entry[T]) {
 	}
 }
 
-func (c *Cache[T]) answerStale(e *entry[T]) (T, bool, error) {
+func (c *Cache[T]) answerStale(e *entry[T]) (T, bool, error) { //nolint:unparam // in the form of Get, whose answer it is
 	c.counters.staleUses.Add(1)
 	return e.value, true, nil
 }

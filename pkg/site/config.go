@@ -202,9 +202,9 @@ func quoted(key string) string {
 	return strings.Join(parts, ".")
 }
 
-func (c *checker) ref(key string, r Ref, needed bool) {
+func (c *checker) ref(key string, r Ref) {
 	switch wrong := r.malformed(); {
-	case r == "" && needed:
+	case r == "":
 		c.fail(key, "expected a value")
 	case wrong != "":
 		c.fail(key, "expected "+wrong)
@@ -220,13 +220,13 @@ func (c *checker) connections(config *Config) {
 		config.IAdvize[name] = conn
 		c.name(key, name)
 		c.oneOf(key+".platform", conn.Platform, "ha", "sd")
-		c.ref(key+".username", conn.Username, true)
-		c.ref(key+".password", conn.Password, true)
+		c.ref(key+".username", conn.Username)
+		c.ref(key+".password", conn.Password)
 		if len(conn.WebhookSecrets) == 0 {
 			c.fail(key+".webhook_secrets", "expected at least one secret: webhooks without a signature are never accepted")
 		}
 		for _, secret := range conn.WebhookSecrets {
-			c.ref(key+".webhook_secrets", secret, true)
+			c.ref(key+".webhook_secrets", secret)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(config.Zendesk)) {
@@ -237,7 +237,7 @@ func (c *checker) connections(config *Config) {
 func (c *checker) account(name string, a Zendesk) Zendesk {
 	key := "zendesk." + name
 	c.name(key, name)
-	c.ref(key+".url", a.URL, true)
+	c.ref(key+".url", a.URL)
 	if u := string(a.URL); u != "" && !strings.Contains(u, "${") && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
 		c.fail(key+".url", "expected an address such as https://acme.zendesk.com")
 	}
@@ -245,11 +245,11 @@ func (c *checker) account(name string, a Zendesk) Zendesk {
 	case (a.Auth.OAuth == nil) == (a.Auth.APIToken == nil):
 		c.fail(key+".auth", "expected exactly one of oauth and api_token")
 	case a.Auth.OAuth != nil:
-		c.ref(key+".auth.oauth.client_id", a.Auth.OAuth.ClientID, true)
-		c.ref(key+".auth.oauth.client_secret", a.Auth.OAuth.ClientSecret, true)
+		c.ref(key+".auth.oauth.client_id", a.Auth.OAuth.ClientID)
+		c.ref(key+".auth.oauth.client_secret", a.Auth.OAuth.ClientSecret)
 	default:
-		c.ref(key+".auth.api_token.email", a.Auth.APIToken.Email, true)
-		c.ref(key+".auth.api_token.token", a.Auth.APIToken.Token, true)
+		c.ref(key+".auth.api_token.email", a.Auth.APIToken.Email)
+		c.ref(key+".auth.api_token.token", a.Auth.APIToken.Token)
 	}
 	a.RequestsPerMinute = cmp.Or(a.RequestsPerMinute, 400)
 	if a.RequestsPerMinute < 1 || a.RequestsPerMinute > 100_000 {

@@ -1,6 +1,9 @@
 package ticket
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Conversation is all that iAdvize tells of a finished conversation.
 type Conversation struct {
@@ -78,9 +81,9 @@ func (s Satisfaction) Empty() bool {
 
 // HandledBy gives the agent who handled the conversation: the last human it was given to.
 func (c Conversation) HandledBy() (Agent, bool) {
-	for i := len(c.Handlers) - 1; i >= 0; i-- {
-		if c.Handlers[i].Human {
-			return c.Handlers[i], true
+	for _, v := range slices.Backward(c.Handlers) {
+		if v.Human {
+			return v, true
 		}
 	}
 	return Agent{}, false

@@ -1,5 +1,7 @@
 package ticket
 
+import "slices"
+
 // FieldType is Zendesk's name for a kind of ticket field.
 type FieldType string
 
@@ -103,10 +105,5 @@ func (a AgentUser) Assignable(group int64) bool {
 	if group == 0 {
 		return true
 	}
-	for _, id := range a.GroupIDs {
-		if id == group {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.GroupIDs, group)
 }

@@ -36,7 +36,8 @@ func (s *Server) serveGraphQL(w http.ResponseWriter, r *http.Request, body []byt
 	if strings.EqualFold(r.URL.Query().Get("platform"), "sd") {
 		schema = s.schemas["sd"]
 	}
-	result := schema.Exec(r.Context(), query.Query, query.OperationName, plainNumbers(query.Variables).(map[string]any))
+	variables, _ := plainNumbers(query.Variables).(map[string]any)
+	result := schema.Exec(r.Context(), query.Query, query.OperationName, variables)
 	status := http.StatusOK
 	if len(result.Errors) > 0 && (len(result.Data) == 0 || string(result.Data) == "{}") {
 		// Not executed, because of the query or its arguments: iAdvize's clients see 400.

@@ -80,18 +80,17 @@ func (s *store) put(r *record) {
 	}
 }
 
-// change replaces the record by what edit makes of a copy. It reports whether there is one.
-func (s *store) change(id string, edit func(*record)) bool {
+// change replaces the record, if there is one, by what edit makes of a copy.
+func (s *store) change(id string, edit func(*record)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.byID[id]
 	if old == nil {
-		return false
+		return
 	}
 	r := *old
 	edit(&r)
 	s.byID[id] = &r
-	return true
 }
 
 func (s *store) get(id string) *record {

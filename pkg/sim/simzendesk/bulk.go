@@ -1,6 +1,7 @@
 package simzendesk
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -76,9 +77,7 @@ func updateManyTickets(c *call) reply {
 		items = nil
 		for _, id := range ids {
 			in := input{}
-			for k, v := range body.Ticket {
-				in[k] = v
-			}
+			maps.Copy(in, body.Ticket)
 			in["id"] = id
 			items = append(items, in)
 		}

@@ -63,7 +63,7 @@ func (d *draft) create(in input) {
 			d.bad.add("base", blank, "Description", "BlankValue")
 		}
 	}
-	d.systemRules(in)
+	d.systemRules()
 	if !d.importing || d.a.switches().ImportValidatesRequired {
 		d.required()
 	}
@@ -87,7 +87,7 @@ func (d *draft) update(in input) {
 	if c, found := commentOf(in); found {
 		d.addComment(c, false)
 	}
-	d.systemRules(in)
+	d.systemRules()
 	if in.has("status") || in.has("custom_status_id") {
 		d.required()
 	}
@@ -211,7 +211,7 @@ func (d *draft) status(in input) {
 }
 
 // systemRules are what Zendesk changes by itself: https://support.zendesk.com/hc/en-us/articles/4408894213018
-func (d *draft) systemRules(in input) {
+func (d *draft) systemRules() {
 	t := &d.ticket
 	solving := t.Status == "solved" || t.Status == "closed"
 	if solving && t.AssigneeID == 0 && d.a.account.AutoAssignOnSolve && d.call.user.assignable() {

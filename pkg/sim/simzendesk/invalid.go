@@ -46,7 +46,7 @@ var messages = map[string]map[message]string{
 	"pt": {
 		blank: "%s: não pode ficar em branco", requiredToSolve: "%s: é obrigatório ao resolver um ticket", notValid: "%s não é válido",
 		invalidValue: "%s: não é válido", tooShort: "%s: Nome: é muito curto (o mínimo é 1 caractere)", tooLong: "%s: é muito longo",
-		suspended: "Solicitante: %s está suspenso.", notInGroup: "%s: não é membro do grupo", cannotReset: "%s: não pode ser redefinida",
+		suspended: "Solicitante: %s está suspension.", notInGroup: "%s: não é membro do grupo", cannotReset: "%s: não pode ser redefinida",
 		closedTicket: "fechado impede a atualização do ticket", badEmail: "E-mail: %s não está formatado corretamente",
 		noOption: "%s: deve conter pelo menos uma opção", notClosed: "%s: não está fechado",
 	},

@@ -134,10 +134,10 @@ func lifeOf(in input, key string, standard, least, most int) (int, bool) {
 	return n, n >= least && n <= most
 }
 
-func (account *Account) mayAsk(scopes []string) bool {
+func (acc *Account) mayAsk(scopes []string) bool {
 	return !slices.ContainsFunc(scopes, func(s string) bool {
-		if account.OAuthScopes != nil {
-			return !slices.Contains(account.OAuthScopes, s)
+		if acc.OAuthScopes != nil {
+			return !slices.Contains(acc.OAuthScopes, s)
 		}
 		resource, access, granular := strings.Cut(s, ":")
 		if granular {

@@ -2,6 +2,7 @@ package simzendesk
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -60,9 +61,7 @@ func invalidEndpoint() reply {
 func (r *reply) set(key, value string) {
 	// The header may be shared with a reply that is kept: it is never changed in place.
 	header := make(map[string]string, len(r.Header)+1)
-	for k, v := range r.Header {
-		header[k] = v
-	}
+	maps.Copy(header, r.Header)
 	header[key] = value
 	r.Header = header
 }

@@ -238,9 +238,9 @@ func listBrands(c *call) reply {
 }
 
 // rule is what triggers and automations have in common.
-func (c *call) rule(kind string, id int64, title string, inactive, standard bool, all, any []TriggerCondition, actions []Action, created string) object {
+func (c *call) rule(kind string, id int64, title string, inactive, standard bool, all, some []TriggerCondition, actions []Action, created string) object {
 	return object{"url": c.url("/api/v2/" + kind + "/" + idText(id)), "id": id, "title": title, "raw_title": title, "active": !inactive,
-		"default": standard, "description": nil, "conditions": object{"all": orEmpty(all), "any": orEmpty(any)}, "actions": orEmpty(actions),
+		"default": standard, "description": nil, "conditions": object{"all": orEmpty(all), "any": orEmpty(some)}, "actions": orEmpty(actions),
 		"created_at": created, "updated_at": created}
 }
 
