@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/rs/zerolog"
+
+	"passerelle/ingest"
+	"passerelle/pkg/queue"
+	"passerelle/pkg/sim/simiadvize"
+	"passerelle/pkg/sim/simzendesk"
+	"passerelle/pkg/sim/traffic"
+	"passerelle/pkg/site"
+	"passerelle/pkg/ticket"
+)
+
+type demoCommand struct {
+	For   time.Duration `help:"End by itself after that time, as 30s, once what came in is settled."`
+	Rate  float64       `default:"10" help:"Conversations a second, 0.1 to 1000."`
+	Sites int           `default:"3" help:"Sites, 1 to 500. The last of several has a required field without default, and so gives dead letters."`
+	Seed  int64         `default:"1" help:"Same seed, same conversations."`
+}
+
+const settleLimit = 2 * time.Minute
+
+// Run runs the demonstration until its time is over or the first signal.
+func (c demoCommand) Run(ctx context.Context, std streams) error {
+	started := time.Now()
+	if c.Rate < 0.1 || c.Rate > 1000 || c.Sites < 1 || c.Sites > 500 || c.For < 0 {
+		return usageError{errors.New("expected --rate 0.1 to 1000, --sites 1 to 500, and --for not negative")}
+	}
+	d, err := openDemo(ctx, c, std, started)
+	if err != nil {
+		return err
+	}
+	defer d.done.run()
+	if !std.json {
+		d.welcome(std)
+	}
+	sum, err := d.run(ctx, c)
+	if err != nil {
+		return err
+	}
+	if std.json {
+		err = printJSON(std, sum)
+	} else {
+		sum.print(std)
+	}
+	if err == nil && (sum.Lost > 0 || sum.Doubled > 0) {
+		err = fmt.Errorf("%d conversations lost, %d tickets doubled", sum.Lost, sum.Doubled)
+	}
+	return err
+}
+
+// demo is the product with a simulated world around it.
+type demo struct {
+	service *service
+	zendesk *simzendesk.Server
+	traffic *traffic.Generator
+	config  string // path
+	first   *firstTicket
+	done    cleanups
+}
+
+// firstTicket notes when the first ticket was made.
+type firstTicket struct {
+	started time.Time
+	once    sync.Once
+	after   time.Duration // readable once the service has ended
+}
+
+func (f *firstTicket) Attempt(_ string, o ticket.Outcome, _ time.Duration) {
+	if o.Result == ticket.ResultCreated {
+		f.once.Do(func() { f.after = time.Since(f.started) })
+	}
+}
+
+func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time) (d *demo, err error) {
+	d = &demo{first: &firstTicket{started: started}}
+	defer func() {
+		if err != nil {
+			d.done.run()
+		}
+	}()
+	dir, err := os.MkdirTemp("", "passerelle-demo-")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary folder: %w", err)
+	}
+	d.done.add(func() { _ = os.RemoveAll(dir) })
+	d.zendesk = simzendesk.New(simzendesk.Config{Seed: c.Seed})
+	w := buildWorld(d.zendesk, c.Sites)
+	zendeskURL, err := d.simulate(d.zendesk, func() { _ = d.zendesk.Close() })
+	if err != nil {
+		return nil, err
+	}
+	iadvize, err := simiadvize.New(simiadvize.Config{Users: []simiadvize.User{{Username: demoUser, Password: demoPassword}}, Seed: c.Seed})
+	if err != nil {
+		return nil, err
+	}
+	iadvizeURL, err := d.simulate(iadvize, func() { _ = iadvize.Close() })
+	if err != nil {
+		return nil, err
+	}
+	text, err := w.config(zendeskURL, iadvizeURL, demoUser, demoPassword, demoSecret)
+	if err != nil {
+		return nil, err
+	}
+	d.config = filepath.Join(dir, "passerelle.yaml")
+	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("write configuration: %w", err)
+	}
+	config, err := site.Load(d.config)
+	if err != nil {
+		return nil, err
+	}
+	level := zerolog.WarnLevel
+	log := zerolog.New(zerolog.ConsoleWriter{Out: std.err, TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger()
+	e := environment{
+		Config: d.config, DataDir: filepath.Join(dir, "data"), IngestAddr: "127.0.0.1:0", ConsoleAddr: "127.0.0.1:0",
+		DrainTimeout: 45 * time.Second, WorkerSlots: 32, NATSReplicas: 1,
+	}
+	if d.service, err = openService(ctx, e, config, log, []string{"ingest", "worker", "console"}, d.first); err != nil {
+		return nil, err
+	}
+	d.done.add(d.service.close)
+	d.traffic = traffic.New(traffic.Config{
+		Seed: c.Seed, Rate: c.Rate, Sites: w.traffic("http://" + d.service.address("ingest") + "/webhooks/iadvize"), DrainTimeout: settleLimit,
+	}, iadvize)
+	return d, nil
+}
+
+// simulate serves a simulator on a free port of this machine.
+func (d *demo) simulate(h http.Handler, end func()) (url string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("listen for a simulator: %w", err)
+	}
+	server := ingest.Server(h)
+	var wait sync.WaitGroup
+	wait.Go(func() { _ = server.Serve(listener) }) // it ends when it is closed
+	d.done.add(func() { end(); _ = server.Close(); wait.Wait() })
+	return "http://" + listener.Addr().String(), nil
+}
+
+func (d *demo) welcome(std streams) {
+	_, _ = fmt.Fprintf(std.out, `Passerelle demonstration: simulated iAdvize and Zendesk, everything on this machine.
+
+  webhooks  http://%s/webhooks/iadvize
+  console   http://%s/
+
+In another terminal, with what runs here:
+  export PASSERELLE_DATA_DIR=%s PASSERELLE_CONFIG=%s
+  go run ./cmd/passerelle deadletters list
+
+`, d.service.address("ingest"), d.service.address("console"), d.service.DataDir, d.config)
+}
+
+// summary is how the demonstration went.
+type summary struct {
+	Conversations int   `json:"conversations"`
+	Tickets       int   `json:"tickets"`
+	Archived      int   `json:"archived"`
+	Escalated     int   `json:"escalated"`
+	Skipped       int   `json:"skipped"`
+	DeadLetters   int   `json:"dead_letters"`
+	Doubled       int   `json:"doubled"`
+	Lost          int   `json:"lost"`
+	FirstTicketMS int64 `json:"first_ticket_ms"` // from the start of the process
+
+	reasons map[ticket.Reason]int
+}
+
+func (s summary) print(std streams) {
+	rows := []table.Row{
+		{"Conversations that ended", s.Conversations}, {"Tickets", s.Tickets}, {"  archived, solved", s.Archived}, {"  escalated, open", s.Escalated},
+		{"Skipped", s.Skipped}, {"Dead letters", s.DeadLetters},
+	}
+	for _, reason := range ticket.Reasons() {
+		if n := s.reasons[reason]; n > 0 {
+			rows = append(rows, table.Row{"  " + string(reason), n})
+		}
+	}
+	rows = append(rows, table.Row{"Doubled", s.Doubled}, table.Row{"Lost", s.Lost}, table.Row{"First ticket after", fmt.Sprintf("%d ms", s.FirstTicketMS)})
+	printTable(std, table.Row{"Summary", ""}, rows)
+}
+
+// run lets the traffic in for the wanted time, waits until all of it is settled, and counts.
+func (d *demo) run(ctx context.Context, c demoCommand) (summary, error) {
+	serving, endServing := context.WithCancel(context.WithoutCancel(ctx)) // the service outlives the traffic
+	var parts sync.WaitGroup
+	var serveErr error
+	parts.Go(func() { serveErr = d.service.run(serving) })
+	producing, stop := ctx, func() {}
+	if c.For > 0 {
+		producing, stop = context.WithTimeout(ctx, c.For)
+	}
+	trafficErr := d.traffic.Run(producing)
+	stop()
+	settled, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	defer cancel()
+	sum, err := d.settle(settled)
+	endServing()
+	parts.Wait()
+	sum.FirstTicketMS = d.first.after.Milliseconds()
+	return sum, errors.Join(trafficErr, err, serveErr)
+}
+
+// settle waits until each accepted conversation has its ticket, its dead letter, or was skipped.
+func (d *demo) settle(ctx context.Context) (summary, error) {
+	accepted := d.traffic.Accepted()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		sum, err := d.count(ctx, accepted)
+		if err != nil || sum.Lost == 0 {
+			return sum, err
+		}
+		select {
+		case <-ctx.Done():
+			return d.count(context.WithoutCancel(ctx), accepted)
+		case <-tick.C:
+		}
+	}
+}
+
+func (d *demo) count(ctx context.Context, accepted []string) (summary, error) {
+	sum := summary{Conversations: len(accepted), reasons: map[ticket.Reason]int{}}
+	dead := map[string]bool{}
+	err := d.service.queue.DeadLetters(ctx, queue.Filter{}, func(b queue.Buried) error {
+		if b.Event.Kind == ticket.KindClosed {
+			dead[b.ConversationID] = true
+		}
+		sum.DeadLetters++
+		sum.reasons[b.Reason]++
+		return nil
+	})
+	if err != nil {
+		return sum, err
+	}
+	for _, id := range accepted {
+		made := 0
+		for _, a := range d.zendesk.Accounts() {
+			for _, t := range a.TicketByExternalID(ticket.ExternalID(id)) {
+				made++
+				if t.Status == ticket.StatusSolved {
+					sum.Archived++
+				} else {
+					sum.Escalated++
+				}
+			}
+		}
+		sum.Tickets += made
+		sum.Doubled += max(made-1, 0)
+		if made > 0 || dead[id] {
+			continue
+		}
+		entry, _, err := d.service.queue.Look(ctx, ticket.JobOf(id))
+		if err != nil {
+			return sum, err
+		}
+		if entry.State == queue.StateSkipped {
+			sum.Skipped++
+		} else {
+			sum.Lost++
+		}
+	}
+	return sum, nil
+}

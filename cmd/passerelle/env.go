@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/observe"
+	"passerelle/pkg/site"
+)
+
+// environment is what the process reads from PASSERELLE_* variables.
+type environment struct {
+	Config          string        `default:"passerelle.yaml"`
+	NATSURL         string        `envconfig:"NATS_URL"`
+	NATSReplicas    int           `envconfig:"NATS_REPLICAS" default:"1"`
+	DataDir         string        `split_words:"true" default:"./data"`
+	RedisURL        string        `split_words:"true"`
+	IngestAddr      string        `split_words:"true" default:":8080"`
+	ConsoleAddr     string        `split_words:"true" default:"127.0.0.1:8081"`
+	ConsolePassword site.Ref      `split_words:"true"`
+	LogLevel        string        `split_words:"true" default:"info"`
+	LogFormat       string        `split_words:"true"`
+	DrainTimeout    time.Duration `split_words:"true" default:"45s"`
+	WorkerSlots     int           `split_words:"true" default:"32"`
+	Patience        time.Duration `default:"15m"` // how long a conversation may stay unreadable at iAdvize
+	JobExpiry       time.Duration `split_words:"true" default:"72h"`
+}
+
+func readEnvironment() (environment, error) {
+	var e environment
+	if err := envconfig.Process("PASSERELLE", &e); err != nil {
+		return e, usageError{fmt.Errorf("environment: %w", err)}
+	}
+	switch {
+	case e.WorkerSlots < 1 || e.WorkerSlots > 10_000:
+		return e, usageError{fmt.Errorf("environment: PASSERELLE_WORKER_SLOTS: expected 1 to 10000")}
+	case e.DrainTimeout <= 0 || e.Patience <= 0 || e.JobExpiry <= 0:
+		return e, usageError{fmt.Errorf("environment: expected a positive time in PASSERELLE_DRAIN_TIMEOUT, PASSERELLE_PATIENCE and PASSERELLE_JOB_EXPIRY")}
+	case e.NATSReplicas < 1 || e.NATSReplicas > 5:
+		return e, usageError{fmt.Errorf("environment: PASSERELLE_NATS_REPLICAS: expected 1 to 5")}
+	}
+	return e, nil
+}
+
+func (e environment) logger() (zerolog.Logger, error) {
+	log, err := observe.Logger(os.Stderr, e.LogLevel, e.LogFormat)
+	if err != nil {
+		return log, usageError{err}
+	}
+	return log, nil
+}
+
+// password gives the console's password, which is needed as soon as others than this machine can reach the console.
+func (e environment) password() (string, error) {
+	password, err := e.ConsolePassword.Resolve()
+	if err != nil {
+		return "", usageError{fmt.Errorf("PASSERELLE_CONSOLE_PASSWORD: %w", err)}
+	}
+	host, _, err := net.SplitHostPort(e.ConsoleAddr)
+	if err != nil {
+		return "", usageError{fmt.Errorf("PASSERELLE_CONSOLE_ADDR: expected host:port: %w", err)}
+	}
+	ip := net.ParseIP(host)
+	if local := host == "localhost" || ip != nil && ip.IsLoopback(); !local && password == "" {
+		return "", usageError{fmt.Errorf("PASSERELLE_CONSOLE_PASSWORD: needed, because PASSERELLE_CONSOLE_ADDR %s can be reached from other machines", e.ConsoleAddr)}
+	}
+	return password, nil
+}

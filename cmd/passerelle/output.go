@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// localTime is for people at a terminal; JSON has UTC.
+func localTime(t time.Time) string {
+	return t.Local().Format(time.DateTime) //nolint:gosmopolitan // the terminal's own time zone is what its reader expects
+}
+
+func printJSON(std streams, v any) error {
+	encoder := json.NewEncoder(std.out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+func printTable(std streams, header table.Row, rows []table.Row) {
+	t := table.NewWriter()
+	t.SetOutputMirror(std.out)
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	t.AppendHeader(header)
+	t.AppendRows(rows)
+	t.Render()
+}

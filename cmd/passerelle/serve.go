@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"passerelle/ingest"
+	"passerelle/pkg/console"
+	"passerelle/pkg/observe"
+	"passerelle/pkg/queue"
+	"passerelle/pkg/site"
+	"passerelle/pkg/ticket"
+	"passerelle/worker"
+)
+
+type serveCommand struct {
+	Roles []string `default:"ingest,worker,console" help:"What this process does: ingest, worker, console."`
+}
+
+// Run serves until the first signal.
+func (c serveCommand) Run(ctx context.Context) error {
+	e, err := readEnvironment()
+	if err != nil {
+		return err
+	}
+	log, err := e.logger()
+	if err != nil {
+		return err
+	}
+	for _, role := range c.Roles {
+		if !slices.Contains([]string{"ingest", "worker", "console"}, role) {
+			return usageError{fmt.Errorf("--roles: %q is none of ingest, worker, console", role)}
+		}
+	}
+	config, err := site.Load(e.Config)
+	if err != nil {
+		return err
+	}
+	s, err := openService(ctx, e, config, log, c.Roles, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx)
+}
+
+// service is a process that serves some roles.
+type service struct {
+	environment
+
+	log     zerolog.Logger
+	queue   *queue.Queue
+	works   works
+	worker  *worker.Worker // nil without that role
+	servers []*listening
+	done    cleanups
+}
+
+// listening is an HTTP server with its address.
+type listening struct {
+	name     string
+	server   *http.Server
+	listener net.Listener
+}
+
+// openService opens the queue and the addresses. Nothing is taken in before run. watch is told of attempts too; it may
+// be nil.
+func openService(ctx context.Context, e environment, config *site.Config, log zerolog.Logger, roles []string, watch worker.Meter) (s *service, err error) {
+	s = &service{environment: e, log: log}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	password, err := e.password()
+	if err != nil {
+		return s, err
+	}
+	reportSecrets(config, log)
+	q, healthy, err := openQueue(ctx, e, log, &s.done)
+	if err != nil {
+		return s, err
+	}
+	s.queue = q
+	if s.works, err = wireWorks(e, config, q, &s.done); err != nil {
+		return s, err
+	}
+	metrics := observe.NewMetrics()
+	if slices.Contains(roles, "worker") {
+		s.worker = worker.New(q, s.works.deliverer, log, meters{metrics, watch})
+	}
+	if slices.Contains(roles, "ingest") {
+		handler := ingest.New(q, s.works.directory, log, metrics)
+		if err := s.listen("ingest", e.IngestAddr, ingest.Server(handler)); err != nil {
+			return s, err
+		}
+	}
+	if slices.Contains(roles, "console") {
+		handler := console.New(console.Options{
+			Queue: q, Metrics: metrics.Handler(), Password: password, Version: readVersion().Version,
+			Ready: func(ctx context.Context) error { return errors.Join(healthy(), q.Healthy(ctx)) },
+		})
+		if err := s.listen("console", e.ConsoleAddr, ingest.Server(handler)); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// meters passes an attempt on to several.
+type meters struct{ metrics, watch worker.Meter }
+
+func (m meters) Attempt(account string, o ticket.Outcome, took time.Duration) {
+	m.metrics.Attempt(account, o, took)
+	if m.watch != nil {
+		m.watch.Attempt(account, o, took)
+	}
+}
+
+func (s *service) listen(name, address string, server *http.Server) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen for %s: %w; choose another address with PASSERELLE_%s_ADDR", name, err, map[string]string{"ingest": "INGEST", "console": "CONSOLE"}[name])
+	}
+	s.servers = append(s.servers, &listening{name, server, listener})
+	s.done.add(func() { _ = listener.Close() })
+	return nil
+}
+
+// address gives where a server listens.
+func (s *service) address(name string) string {
+	for _, l := range s.servers {
+		if l.name == name {
+			return l.listener.Addr().String()
+		}
+	}
+	return ""
+}
+
+// grace is kept of the time to drain for what must be written down after work was cut off.
+const grace = 5 * time.Second
+
+// run serves until ctx ends. Then it takes nothing in any more, finishes what it has, and gives back what never began,
+// all within the time to drain.
+func (s *service) run(ctx context.Context) error {
+	work, cut := context.WithCancel(context.Background())
+	defer cut()
+	var parts sync.WaitGroup
+	failed := make(chan error, len(s.servers))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	for _, l := range s.servers {
+		s.log.Info().Str("address", l.listener.Addr().String()).Msg(l.name + " listens")
+		parts.Go(func() {
+			if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve %s: %w", l.name, err)
+				stop()
+			}
+		})
+	}
+	parts.Go(func() { s.works.directory.Watch(ctx, s.Config, s.changed) })
+	if s.worker != nil {
+		parts.Go(func() { s.worker.Run(ctx, work) })
+	}
+	<-ctx.Done()
+	s.log.Info().Dur("within_ms", s.DrainTimeout).Msg("ending: finishing what is in work")
+	limit := time.AfterFunc(max(s.DrainTimeout-grace, s.DrainTimeout/2), cut)
+	defer limit.Stop()
+	shutdown, cancel := context.WithTimeout(context.Background(), max(s.DrainTimeout-grace, s.DrainTimeout/2))
+	defer cancel()
+	for _, l := range s.servers {
+		if err := l.server.Shutdown(shutdown); err != nil { //nolint:contextcheck // the caller's context has ended by now
+			_ = l.server.Close() // callers who hold on are cut off
+		}
+	}
+	parts.Wait()
+	s.log.Info().Msg("ended")
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (s *service) changed(config *site.Config, err error) {
+	if err != nil {
+		s.log.Error().Err(err).Msg("the changed configuration is refused; the old one stays in force")
+		return
+	}
+	s.log.Info().Str("revision", config.Revision).Int("sites", len(config.Sites)).Msg("changed configuration in force")
+	reportSecrets(config, s.log)
+}
+
+func (s *service) close() { s.done.run() }
+
+// reportSecrets names the references that cannot be resolved now. They are resolved where they are used, so that a
+// secret that appears later is found.
+func reportSecrets(config *site.Config, log zerolog.Logger) {
+	for _, missing := range config.Unresolved() {
+		log.Warn().Str("key", missing.Key).Err(missing.Err).Msg("a secret cannot be resolved; what needs it waits")
+	}
+}
