@@ -100,15 +100,15 @@ iadvize:
     url: {{.IAdvizeURL}}/graphql
     token_url: {{.IAdvizeURL}}/oauth2/token
     platform: ha
-    username: {{.User}}
-    password: {{.Password}}
-    webhook_secrets: [{{.Secret}}]
+    username: {{printf "%q" .User}}
+    password: {{printf "%q" .Password}}
+    webhook_secrets: [{{printf "%q" .Secret}}]
 zendesk:
 {{- range .Accounts}}
   {{.}}:
     url: {{$.ZendeskURL}}/{{.}}
     auth:
-      oauth: {client_id: {{$.Client}}, client_secret: {{$.Password}}}
+      oauth: {client_id: {{$.Client}}, client_secret: {{printf "%q" $.Password}}}
 {{- end}}
 sites:
 {{- range .Sites}}

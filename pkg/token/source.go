@@ -33,7 +33,8 @@ func (t Token) usable(now time.Time) bool {
 const (
 	maxMargin  = 5 * time.Minute
 	minMargin  = 3 * time.Second
-	logInLimit = 40 * time.Second // one log-in, and so one lease, takes no longer
+	logInLimit = 10 * time.Second // one log-in, and so one lease, takes no longer
+	takeOver   = 5 * time.Second  // the process with the lease may be dead; after this its log-in is not waited for
 	restAfter  = 10 * time.Second // after a log-in that failed: six a minute stay below iAdvize's ten
 	pollEvery  = 250 * time.Millisecond
 )
@@ -82,7 +83,7 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 	}
 	// The renewal has a context of its own, so that a caller who gives up fails nobody else.
 	done := s.flight.DoChan("", func() (any, error) {
-		renewing, cancel := context.WithTimeout(context.WithoutCancel(ctx), logInLimit)
+		renewing, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeOver+logInLimit)
 		defer cancel()
 		return s.renew(renewing)
 	})
@@ -125,7 +126,9 @@ func (s *Source) renew(ctx context.Context) (Token, error) {
 	if t, ok := s.shared(ctx); ok { // another process renewed it while we waited
 		return s.keep(t), nil
 	}
-	t, err := s.logIn(ctx)
+	limited, cancel := context.WithTimeout(ctx, logInLimit)
+	defer cancel()
+	t, err := s.logIn(limited)
 	if err != nil {
 		s.mu.Lock()
 		s.rest, s.failure = s.now().Add(restAfter), err
@@ -155,12 +158,14 @@ func (s *Source) keep(t Token) Token {
 	return t
 }
 
-// lease waits for the right to renew. Without a store, or when it fails, this process renews for itself: a log-in too
-// many is better than none.
+// lease waits for the right to renew. Without a store, when it fails, or when the process with the right does not
+// finish, this process renews for itself: a log-in too many is better than none.
 func (s *Source) lease(ctx context.Context) (release func(), err error) {
 	if s.store == nil {
 		return func() {}, nil
 	}
+	patience := time.NewTimer(takeOver)
+	defer patience.Stop()
 	for {
 		release, ok, err := s.store.LeaseToken(ctx, s.name, logInLimit)
 		if err != nil {
@@ -172,6 +177,8 @@ func (s *Source) lease(ctx context.Context) (release func(), err error) {
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for another process to renew the token %s: %w", s.name, ctx.Err())
+		case <-patience.C:
+			return func() {}, nil
 		case <-time.After(pollEvery):
 			if t, ok := s.shared(ctx); ok {
 				s.keep(t)

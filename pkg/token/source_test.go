@@ -185,3 +185,16 @@ func TestACallerThatGivesUpFailsNobodyElse(t *testing.T) {
 		}
 	})
 }
+
+func TestALeaseOfADeadProcessIsNotWaitedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, d := &memory{leased: map[string]bool{"n": true}}, &desk{life: time.Hour}
+		before := time.Now()
+		if _, err := NewSource("n", "secret", store, d.logIn).Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(before); took > 7*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
