@@ -106,7 +106,7 @@ func TestTheSameWithServersAndProcessesOfTheirOwn(t *testing.T) {
 	w := newTown(t)
 	nats, _ := startNATS(t)
 	redis, _ := redistest.Start(t)
-	env := append(w.env, "PASSERELLE_NATS_URL="+nats, "PASSERELLE_REDIS_URL="+redis)
+	env := slices.Concat(w.env, []string{"PASSERELLE_NATS_URL=" + nats, "PASSERELLE_REDIS_URL=" + redis})
 	in := start(t, env, "serve", "--roles", "ingest")
 	start(t, env, "serve", "--roles", "worker")
 	start(t, env, "serve", "--roles", "worker")

@@ -169,7 +169,7 @@ func (s *Source) lease(ctx context.Context) (release func(), err error) {
 	for {
 		release, ok, err := s.store.LeaseToken(ctx, s.name, logInLimit)
 		if err != nil {
-			return func() {}, nil //nolint:nilerr // see above
+			return func() {}, nil
 		}
 		if ok {
 			return release, nil

@@ -1,0 +1,82 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+type store struct{ err error }
+
+func (s store) DeadLetters(_ context.Context, _ queue.Filter, see func(queue.Buried) error) error {
+	if s.err != nil {
+		return s.err
+	}
+	return see(queue.Buried{DeadLetter: ticket.DeadLetter{
+		ID: "c1", Site: "acme<b>", Reason: ticket.ReasonSiteUnknown, Detail: ticket.Detail{Message: "no site"}, Hint: "add it", LastFailedAt: time.Unix(0, 0),
+	}})
+}
+
+func (s store) Holding(context.Context) (map[string]int, error) {
+	return map[string]int{"acme": 3}, s.err
+}
+func (s store) Healthy(context.Context) error { return s.err }
+
+func get(t *testing.T, o Options, path, password string) (status int, body string) {
+	t.Helper()
+	o.Metrics = http.NotFoundHandler()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	if password != "" {
+		request.SetBasicAuth("admin", password)
+	}
+	w := httptest.NewRecorder()
+	New(o).ServeHTTP(w, request)
+	raw, err := io.ReadAll(w.Result().Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, string(raw)
+}
+
+func TestConsole(t *testing.T) {
+	sick := errors.New("disk full")
+	well := Options{Queue: store{}, Ready: func(context.Context) error { return nil }, Version: "v1"}
+	guarded := well
+	guarded.Password = "secret"
+	ill := Options{Queue: store{sick}, Ready: func(context.Context) error { return sick }}
+	for _, tc := range []struct {
+		name     string
+		options  Options
+		path     string
+		password string
+		status   int
+		holds    string
+	}{
+		{"page", well, "/", "", 200, "acme&lt;b&gt;"},
+		{"page has the lanes", well, "/", "", 200, "<td>acme</td><td>3</td>"},
+		{"letters", well, "/api/deadletters", "", 200, `"reason":"site_unknown"`},
+		{"lanes", well, "/api/lanes", "", 200, `[{"account":"acme","held":3}]`},
+		{"ready", well, "/readyz", "", 200, "UP"},
+		{"alive", ill, "/livez", "", 200, "UP"},
+		{"not ready", ill, "/readyz", "", 503, "disk full"},
+		{"page of an ill one", ill, "/", "", 503, "disk full"},
+		{"letters of an ill one", ill, "/api/deadletters", "", 503, "disk full"},
+		{"no password", guarded, "/", "", 401, "PASSERELLE_CONSOLE_PASSWORD"},
+		{"wrong password", guarded, "/metrics", "guess", 401, ""},
+		{"password", guarded, "/", "secret", 200, "site_unknown"},
+		{"health needs none", guarded, "/livez", "", 200, "UP"},
+		{"unknown", well, "/other", "", 404, ""},
+	} {
+		if status, body := get(t, tc.options, tc.path, tc.password); status != tc.status || !strings.Contains(body, tc.holds) {
+			t.Errorf("%s: %d %s", tc.name, status, body)
+		}
+	}
+}

@@ -1,0 +1,3 @@
+package site
+
+//go:generate sh -c "go run ../../cmd/passerelle sites schema > ../../docs/passerelle.schema.json"
