@@ -47,12 +47,19 @@ func (d *Deliverer) visitorAnswered(ctx context.Context, e ticket.Event, site ti
 		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "a later answer is in the ticket"}, nil
 	}
 	outcome := ticket.Outcome{Result: ticket.ResultUpdated, Purpose: entry.Purpose, Ticket: entry.Ref}
-	if preview {
-		return outcome, nil
+	form, err := d.Directory.Form(ctx, site.Account, site.Tickets.FormID)
+	if err != nil {
+		return ticket.Outcome{}, err
+	}
+	if fields, err = form.Fit(fields); err != nil {
+		return ticket.Outcome{}, err
 	}
 	tickets, ok := d.Tickets(site.Account)
 	if !ok {
 		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
+	}
+	if preview {
+		return outcome, nil
 	}
 	if err := tickets.SetFields(ctx, entry.ID, fields); err != nil {
 		return ticket.Outcome{}, err

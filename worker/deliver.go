@@ -14,12 +14,13 @@ type Deliverer struct {
 	World
 	Settings
 
-	now func() time.Time
+	habits *habits
+	now    func() time.Time
 }
 
 // NewDeliverer makes one.
 func NewDeliverer(w World, s Settings) *Deliverer {
-	return &Deliverer{World: w, Settings: s.withDefaults(), now: time.Now}
+	return &Deliverer{World: w, Settings: s.withDefaults(), habits: &habits{}, now: time.Now}
 }
 
 // keyProtects is a little less than the two hours for which Zendesk remembers an Idempotency-Key. After it a ticket
@@ -39,7 +40,7 @@ func (d *Deliverer) Preview(ctx context.Context, e ticket.Event) ticket.Outcome 
 
 func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, preview bool) ticket.Outcome {
 	if e.Replays > 0 || preview {
-		d.Directory.Refresh(ctx, e.Platform, e.ProjectID)
+		d.Directory.Refresh(ctx, e.Platform, e.ProjectID, replayRefresh)
 	}
 	site, ok := d.Directory.Site(ctx, e.Platform, e.ProjectID)
 	if !ok {
@@ -85,9 +86,14 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e ticket.Event, site 
 	if purpose == ticket.PurposeNone {
 		return d.skip(ctx, e, entry, preview)
 	}
-	draft, err := d.draw(ctx, conversation, site, purpose)
+	draft, err := d.drawFresh(ctx, e, conversation, site, purpose)
 	if err != nil {
 		return ticket.Outcome{}, err
+	}
+	if e.Replays == 0 { // a replay asks once more, in case the account has changed its ways
+		if refused := d.habits.refuse(site.Account, draft.Doubtful, d.now()); refused != nil {
+			return ticket.Outcome{}, refused
+		}
 	}
 	if preview {
 		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: purpose}, nil
@@ -96,7 +102,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e ticket.Event, site 
 	if !ok {
 		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
 	}
-	m := making{d: d, tickets: tickets, draft: draft, job: e.Job(), entry: entry}
+	m := making{d: d, account: site.Account, tickets: tickets, draft: draft, job: e.Job(), entry: entry}
 	m.mayExist = entry.State == queue.StateIntended || e.Replays > 0 || d.old(conversation)
 	return m.make(ctx, queue.Entry{State: queue.StateIntended, Site: site.Name, Account: site.Account, Purpose: purpose, IntendedAt: d.now()})
 }
@@ -155,6 +161,27 @@ func notYet(what string) *ticket.Failure {
 	return &ticket.Failure{
 		Trouble: ticket.TroubleHiccup, Reason: ticket.ReasonConversationNotFound, Detail: ticket.Detail{Message: what}, Hint: "nothing: it is asked for again",
 	}
+}
+
+// How old what is known of a form may be when it counts.
+const (
+	replayRefresh = 5 * time.Second
+	deathRefresh  = 30 * time.Second
+)
+
+// drawFresh draws the ticket up, and once more with what the account says now before it is given up for lost: a form
+// that was mended a moment ago must not make a dead letter.
+func (d *Deliverer) drawFresh(ctx context.Context, e ticket.Event, c ticket.Conversation, site ticket.Site, purpose ticket.Purpose) (ticket.Draft, error) {
+	draft, err := d.draw(ctx, c, site, purpose)
+	var f *ticket.Failure
+	if !errors.As(err, &f) || f.Trouble != ticket.TroubleJob {
+		return draft, err
+	}
+	d.Directory.Refresh(ctx, e.Platform, e.ProjectID, deathRefresh)
+	if fresh, ok := d.Directory.Site(ctx, e.Platform, e.ProjectID); ok {
+		site = fresh
+	}
+	return d.draw(ctx, c, site, purpose)
 }
 
 // draw finds the people and the form, and draws the ticket up.

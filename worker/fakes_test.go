@@ -31,6 +31,8 @@ type town struct {
 	lose     func(call string) error // fails after the call took effect; may be nil
 	calls    []string
 	clients  bool
+
+	refreshed func() // what a refresh brings; may be nil
 }
 
 type made struct {
@@ -67,7 +69,13 @@ func (t *town) Site(_ context.Context, platform string, id int64) (ticket.Site, 
 	return t.site, t.known && id == t.site.ProjectID && platform == "ha"
 }
 
-func (t *town) Refresh(context.Context, string, int64) {}
+func (t *town) Refresh(context.Context, string, int64, time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refreshed != nil {
+		t.refreshed()
+	}
+}
 
 func (t *town) Agent(_ context.Context, _, email string) (ticket.AgentUser, bool, error) {
 	t.mu.Lock()

@@ -11,6 +11,7 @@ import (
 // making is one ticket on its way into Zendesk.
 type making struct {
 	d        *Deliverer
+	account  string
 	tickets  Tickets
 	draft    ticket.Draft
 	job      ticket.Job
@@ -70,6 +71,7 @@ func (m *making) create(ctx context.Context) (found bool, err error) {
 	}
 	if !found {
 		if ref, err = m.tickets.Create(ctx, m.draft); err != nil {
+			m.d.habits.learn(m.account, m.draft.Doubtful, err, m.d.now())
 			return false, err
 		}
 	}

@@ -26,8 +26,8 @@ type Tickets interface {
 // Directory knows sites, agents and forms.
 type Directory interface {
 	Site(ctx context.Context, platform string, projectID int64) (ticket.Site, bool)
-	// Refresh makes sure that what a person has just mended is seen.
-	Refresh(ctx context.Context, platform string, projectID int64)
+	// Refresh makes sure that what a person has mended is seen, unless that was done less than so long ago.
+	Refresh(ctx context.Context, platform string, projectID int64, ago time.Duration)
 	Agent(ctx context.Context, account, email string) (ticket.AgentUser, bool, error)
 	Form(ctx context.Context, account string, id int64) (ticket.Form, error)
 }

@@ -76,6 +76,10 @@ func TestParse(t *testing.T) {
 func TestProblems(t *testing.T) {
 	for _, tc := range []struct{ name, from, to, want string }{
 		{"unknown key", "      archive: true\n", "      archve: true\n", "x.yaml:19: archve: unknown key"},
+		{"no such variable", "      tags: [iadvize]\n", "      subject: '{label} {nom}'\n", "x.yaml:23: sites.acme-fr.tickets.subject: expected variables among agent_name,"},
+		{"no such variable in a value", "      tags: [iadvize]\n", "      values: {360000000024: '{custom.order} {nam}'}\n", "sites.acme-fr.tickets.values.360000000024: expected variables"},
+		{"no such priority", "      tags: [iadvize]\n", "      priority: top\n", "sites.acme-fr.tickets.priority: expected one of low, normal, high, urgent"},
+		{"no such type", "      tags: [iadvize]\n", "      type: wish\n", "sites.acme-fr.tickets.type: expected one of"},
 		{"wrong type", "project_id: 1234", "project_id: many", "x.yaml:15: project_id: expected a whole number"},
 		{"unknown connection", "iadvize: main", "iadvize: other", "x.yaml:14: sites.acme-fr.iadvize: expected the name"},
 		{"unknown account", "zendesk: acme\n    locale", "zendesk: other\n    locale", "x.yaml:16: sites.acme-fr.zendesk: expected the name"},

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -86,8 +87,8 @@ func TestDirectory(t *testing.T) {
 	}
 	before := acme.forms
 	for range 2 {
-		d.Refresh(ctx, "ha", 1234)
-		d.Refresh(ctx, "ha", 99)
+		d.Refresh(ctx, "ha", 1234, 5*time.Second)
+		d.Refresh(ctx, "ha", 99, 0)
 		if _, err := d.Form(ctx, "acme", 360000000001); err != nil || acme.forms != before+1 {
 			t.Errorf("after Refresh: %v, %d calls, want %d", err, acme.forms, before+1)
 		}
@@ -140,7 +141,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("change = %+v", c)
 	}
 	write(strings.Replace(sound, "locale: fr", "locale: nl # at once", 1))
-	d.Refresh(t.Context(), "ha", 1234)
+	d.Refresh(t.Context(), "ha", 1234, 5*time.Second)
 	if got := d.Config().Sites["acme-fr"].Locale; got != "nl" {
 		t.Errorf("after Refresh the locale is %s", got)
 	}

@@ -3,6 +3,8 @@ package site
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,12 +45,14 @@ func (c *checker) site(config *Config, name string, e Entry) {
 func (c *checker) tickets(key string, t Tickets) ticket.TicketSettings {
 	t.Transcript = cmp.Or(t.Transcript, "private")
 	c.oneOf(key+".transcript", t.Transcript, "private", "public")
+	c.oneOf(key+".priority", cmp.Or(t.Priority, "low"), "low", "normal", "high", "urgent")
+	c.oneOf(key+".type", cmp.Or(t.Type, "question"), "question", "incident", "problem", "task")
 	for name, email := range map[string]string{"fallback_assignee": t.FallbackAssignee, "anonymous_email": t.AnonymousEmail} {
 		if email != "" && (!strings.Contains(email, "@") || strings.ContainsAny(email, " \t\"")) {
 			c.fail(key+"."+name, "expected an e-mail address")
 		}
 	}
-	for name, id := range map[string]int64{"form_id": t.FormID, "brand_id": t.BrandID, "group_id": t.GroupID} {
+	for name, id := range map[string]int64{"form_id": t.FormID, "brand_id": t.BrandID, "group_id": t.GroupID, "archive_status_id": t.ArchiveStatusID, "escalation_status_id": t.EscalationStatusID} {
 		if id < 0 {
 			c.fail(key+"."+name, "expected a Zendesk id, or 0")
 		}
@@ -61,6 +65,7 @@ func (c *checker) tickets(key string, t Tickets) ticket.TicketSettings {
 	if fields.AnySatisfaction() && fields.ConversationID == 0 {
 		c.fail(key+".fields.conversation_id", "expected a field id: the satisfaction fields need it")
 	}
+	c.templates(key, t)
 	for id, value := range t.Defaults {
 		switch value.(type) {
 		case string, bool, int, int64, uint64, float64, []any:
@@ -71,6 +76,31 @@ func (c *checker) tickets(key string, t Tickets) ticket.TicketSettings {
 	return ticket.TicketSettings{
 		Archive: t.Archive, Escalation: t.Escalation, AssignToAgent: t.AssignToAgent, FallbackAssignee: t.FallbackAssignee,
 		AnonymousEmail: t.AnonymousEmail, AnonymousName: t.AnonymousName, FormID: t.FormID, BrandID: t.BrandID, GroupID: t.GroupID,
-		NoteLabel: t.PrivateNoteLabel, PublicTranscript: t.Transcript == "public", Tags: t.Tags, Fields: fields, Defaults: t.Defaults,
+		Priority: t.Priority, Type: t.Type, ArchiveStatus: t.ArchiveStatusID, EscalationStatus: t.EscalationStatusID,
+		Subject: ticket.Template(t.Subject), Values: templatesOf(t.Values), NoteLabel: t.PrivateNoteLabel, PublicTranscript: t.Transcript == "public", Tags: t.Tags, Fields: fields, Defaults: t.Defaults,
 	}
+}
+
+// templates checks that every {variable} is one, so that a misspelt one does not show in tickets.
+func (c *checker) templates(key string, t Tickets) {
+	check := func(key, text string) {
+		if unknown := ticket.Template(text).Unknown(); len(unknown) > 0 {
+			c.fail(key, fmt.Sprintf("expected variables among %s and custom.KEY, not %s", strings.Join(ticket.Variables(), ", "), strings.Join(unknown, ", ")))
+		}
+	}
+	check(key+".subject", t.Subject)
+	for _, id := range slices.Sorted(maps.Keys(t.Values)) {
+		check(fmt.Sprintf("%s.values.%d", key, id), t.Values[id])
+	}
+}
+
+func templatesOf(values map[int64]string) map[int64]ticket.Template {
+	if len(values) == 0 {
+		return nil
+	}
+	out := make(map[int64]ticket.Template, len(values))
+	for id, text := range values {
+		out[id] = ticket.Template(text)
+	}
+	return out
 }

@@ -55,20 +55,26 @@ type Entry struct {
 
 // Tickets is how a site wants its tickets.
 type Tickets struct {
-	Archive          bool          `yaml:"archive" json:"archive,omitempty" jsonschema_description:"a solved ticket for every conversation"`
-	Escalation       bool          `yaml:"escalation" json:"escalation,omitempty" jsonschema_description:"the agent may raise a ticket when closing"`
-	AssignToAgent    bool          `yaml:"assign_to_agent" json:"assign_to_agent,omitempty" jsonschema_description:"the assignee is the agent with the same e-mail in Zendesk"`
-	FallbackAssignee string        `yaml:"fallback_assignee" json:"fallback_assignee,omitempty" jsonschema_description:"e-mail of the agent who gets solved tickets that nobody else can; solved tickets need an assignee"`
-	AnonymousEmail   string        `yaml:"anonymous_email" json:"anonymous_email,omitempty" jsonschema_description:"requester of visitors whose e-mail is not known"`
-	AnonymousName    string        `yaml:"anonymous_name" json:"anonymous_name,omitempty" jsonschema_description:"name of visitors of whom nothing is known"`
-	FormID           int64         `yaml:"form_id" json:"form_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"ticket form; 0 is the account's default"`
-	BrandID          int64         `yaml:"brand_id" json:"brand_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"0 is the account's default"`
-	GroupID          int64         `yaml:"group_id" json:"group_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"0 leaves it to Zendesk"`
-	PrivateNoteLabel string        `yaml:"private_note_label" json:"private_note_label,omitempty" jsonschema_description:"heading of the agent's note; default in the site's language"`
-	Transcript       string        `yaml:"transcript" json:"transcript,omitempty" jsonschema:"enum=private,enum=public,default=private" jsonschema_description:"a public one makes Zendesk's triggers mail the customer"`
-	Tags             []string      `yaml:"tags" json:"tags,omitempty" jsonschema_description:"put on every ticket of the site"`
-	Fields           Fields        `yaml:"fields" json:"fields,omitempty" jsonschema_description:"Zendesk ticket field ids"`
-	Defaults         map[int64]any `yaml:"defaults" json:"defaults,omitempty" jsonschema_description:"ticket field id -> value, for required fields that Zendesk has no default for"`
+	Archive            bool             `yaml:"archive" json:"archive,omitempty" jsonschema_description:"a solved ticket for every conversation"`
+	Escalation         bool             `yaml:"escalation" json:"escalation,omitempty" jsonschema_description:"the agent may raise a ticket when closing"`
+	AssignToAgent      bool             `yaml:"assign_to_agent" json:"assign_to_agent,omitempty" jsonschema_description:"the assignee is the agent with the same e-mail in Zendesk"`
+	FallbackAssignee   string           `yaml:"fallback_assignee" json:"fallback_assignee,omitempty" jsonschema_description:"e-mail of the agent who gets solved tickets that nobody else can; solved tickets need an assignee"`
+	AnonymousEmail     string           `yaml:"anonymous_email" json:"anonymous_email,omitempty" jsonschema_description:"requester of visitors whose e-mail is not known"`
+	AnonymousName      string           `yaml:"anonymous_name" json:"anonymous_name,omitempty" jsonschema_description:"name of visitors of whom nothing is known"`
+	FormID             int64            `yaml:"form_id" json:"form_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"ticket form; 0 is the account's default"`
+	BrandID            int64            `yaml:"brand_id" json:"brand_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"0 is the account's default"`
+	GroupID            int64            `yaml:"group_id" json:"group_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"0 leaves it to Zendesk"`
+	Priority           string           `yaml:"priority" json:"priority,omitempty" jsonschema:"enum=low,enum=normal,enum=high,enum=urgent" jsonschema_description:"of every ticket; none when absent"`
+	Type               string           `yaml:"type" json:"type,omitempty" jsonschema:"enum=question,enum=incident,enum=problem,enum=task" jsonschema_description:"of every ticket; none when absent"`
+	ArchiveStatusID    int64            `yaml:"archive_status_id" json:"archive_status_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"custom status of archive tickets, of the category solved; 0 is the category's own"`
+	EscalationStatusID int64            `yaml:"escalation_status_id" json:"escalation_status_id,omitempty" jsonschema:"minimum=0" jsonschema_description:"custom status of escalated tickets, of any category but solved; 0 is open's own"`
+	Subject            string           `yaml:"subject" json:"subject,omitempty" jsonschema:"maxLength=1000" jsonschema_description:"template of the tickets' subject; default {label} {conversation_id}"`
+	PrivateNoteLabel   string           `yaml:"private_note_label" json:"private_note_label,omitempty" jsonschema_description:"heading of the agent's note; default in the site's language"`
+	Transcript         string           `yaml:"transcript" json:"transcript,omitempty" jsonschema:"enum=private,enum=public,default=private" jsonschema_description:"a public one makes Zendesk's triggers mail the customer"`
+	Tags               []string         `yaml:"tags" json:"tags,omitempty" jsonschema_description:"put on every ticket of the site"`
+	Fields             Fields           `yaml:"fields" json:"fields,omitempty" jsonschema_description:"Zendesk ticket field ids"`
+	Values             map[int64]string `yaml:"values" json:"values,omitempty" jsonschema_description:"ticket field id -> template, as {custom.order_number}; where it comes out empty, or is no choice of the field, the default counts"`
+	Defaults           map[int64]any    `yaml:"defaults" json:"defaults,omitempty" jsonschema_description:"ticket field id -> value, for required fields that Zendesk has no default for"`
 }
 
 // Fields are the ids of the ticket fields that get what is known of a conversation.

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	watchEvery   = time.Second
-	refreshEvery = 5 * time.Second
+	watchEvery = time.Second
 )
 
 // Watch reads the configuration file again whenever it changes, and puts it in force. A bad one is refused whole while
@@ -62,16 +61,16 @@ func (d *Directory) look() {
 	}
 }
 
-// Refresh makes sure that what a person has just mended is seen: it looks at the configuration file, and asks anew for
-// the site's form and fallback assignee, at most every 5 seconds for one site.
-func (d *Directory) Refresh(ctx context.Context, platform string, projectID int64) {
+// Refresh makes sure that what a person has mended is seen: it looks at the configuration file, and asks anew for the
+// site's form and fallback assignee, unless they were asked for less than so long ago.
+func (d *Directory) Refresh(ctx context.Context, platform string, projectID int64, ago time.Duration) {
 	d.look()
 	s, ok := d.Config().Site(platform, projectID)
 	if !ok {
 		return
 	}
 	d.refreshMu.Lock()
-	due := time.Since(d.refreshed[s.Name]) >= refreshEvery
+	due := time.Since(d.refreshed[s.Name]) >= ago
 	if due {
 		d.refreshed[s.Name] = time.Now()
 	}

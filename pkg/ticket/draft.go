@@ -5,6 +5,9 @@ type Draft struct {
 	ExternalID string
 	Purpose    Purpose
 	Status     string // "solved" or "open"
+	StatusID   int64  // custom status; 0: the status' own
+	Priority   string // empty: none
+	Type       string // empty: none
 	Subject    string
 	Requester  Requester
 	AssigneeID int64 // 0: none
@@ -13,7 +16,8 @@ type Draft struct {
 	GroupID    int64
 	Tags       []string
 	Fields     []FieldValue
-	Comments   []Comment // at least one; the first one creates the ticket
+	Comments   []Comment  // at least one; the first one creates the ticket
+	Doubtful   []Doubtful // fields without a value that Zendesk may ask for
 }
 
 // Requester is the customer on whose behalf the ticket is made.

@@ -2,8 +2,12 @@ package ticket
 
 import (
 	"fmt"
+	"maps"
+	"net/mail"
+	"strconv"
 	"strings"
-	"time"
+
+	"golang.org/x/net/idna"
 )
 
 // Statuses that a new ticket gets.
@@ -19,45 +23,87 @@ type People struct {
 }
 
 // Draw draws up the ticket of a conversation. It gives a Failure with TroubleJob, before any call was made, when the
-// account would refuse the ticket: a required field of the form has neither value nor default, a default is no choice
-// of its field, or nobody can be the assignee of a solved ticket.
+// account would refuse the ticket: a required field of the form has neither value nor default, a value is no choice of
+// its field, or nobody can be the assignee of a solved ticket.
 func Draw(c Conversation, s Site, purpose Purpose, form Form, people People) (Draft, error) {
 	labels := LabelsIn(s.Locale)
 	d := Draft{
-		ExternalID: ExternalID(c.ID), Purpose: purpose, Status: StatusSolved, Subject: labels.Subject + " " + c.ID,
-		Requester: requesterOf(c, s, labels), FormID: form.ID, BrandID: s.Tickets.BrandID, GroupID: s.Tickets.GroupID,
-		Tags: Tags(s.Tickets.Tags, c.Tags),
+		ExternalID: ExternalID(c.ID), Purpose: purpose, Status: StatusSolved, StatusID: s.Tickets.ArchiveStatus,
+		Priority: s.Tickets.Priority, Type: s.Tickets.Type, Requester: requesterOf(c, s, labels), FormID: form.ID,
+		BrandID: s.Tickets.BrandID, GroupID: s.Tickets.GroupID, Tags: Tags(s.Tickets.Tags, c.Tags),
 	}
 	if purpose == PurposeEscalation {
-		d.Status, d.Subject = StatusOpen, labels.Escalated+" "+c.ID
+		d.Status, d.StatusID = StatusOpen, s.Tickets.EscalationStatus
+	}
+	d.Subject = d.subject(c, s)
+	if err := d.checkStatus(form); err != nil {
+		return Draft{}, err
 	}
 	assigned := d.assign(s.Tickets, people)
-	values, err := fieldValues(c, s.Tickets, form, d.Status)
+	values, err := d.fieldValues(c, s, form)
 	if err != nil {
 		return Draft{}, err
 	}
-	missing := form.Missing(d.Status, values)
+	missing, doubtful := form.Missing(d.filling(form, values))
 	if d.Status == StatusSolved && d.AssigneeID == 0 {
 		missing = append(assigneeField(form), missing...)
 	}
 	if len(missing) > 0 {
-		return Draft{}, requiredMissing(missing)
+		return Draft{}, RequiredMissing(missing)
 	}
-	d.Fields = listed(values)
+	d.Fields, d.Doubtful = listed(values), doubtful
 	d.Comments = comments(c, s, purpose, labels, assigned)
 	return d, nil
 }
 
+// checkStatus refuses a custom status of another category: an archive ticket that is not solved would mail people and
+// wait for somebody.
+func (d *Draft) checkStatus(form Form) error {
+	if d.StatusID == 0 {
+		return nil
+	}
+	status, known := form.Status(d.StatusID)
+	fits := known && status.Active && (status.Category == d.Status || d.Status == StatusOpen && status.Category != StatusSolved)
+	if !fits {
+		return &Failure{
+			Trouble: TroubleJob, Reason: ReasonRejected,
+			Detail: Detail{Message: fmt.Sprintf("custom status %d is not an active one that fits a ticket that is %s", d.StatusID, d.Status)},
+			Hint:   "set tickets.archive_status_id to a status of the category solved, tickets.escalation_status_id to one of another, then replay",
+		}
+	}
+	d.Status = status.Category
+	return nil
+}
+
+// filling is what the form's conditions look at: the custom fields, and the system fields that are on the form.
+func (d *Draft) filling(form Form, values map[int64]any) Filling {
+	all := maps.Clone(values)
+	for _, f := range form.Fields {
+		switch f.Type { //nolint:exhaustive // the others have no value that a condition could name
+		case FieldSubject:
+			all[f.ID] = d.Subject
+		case FieldStatus:
+			all[f.ID] = d.Status
+		case FieldPriority:
+			all[f.ID] = d.Priority
+		case FieldTicketType:
+			all[f.ID] = d.Type
+		case FieldGroup:
+			if d.GroupID != 0 {
+				all[f.ID] = strconv.FormatInt(d.GroupID, 10)
+			} else if d.AssigneeID != 0 {
+				all[f.ID] = d.AssigneeID // Zendesk takes the assignee's group, whichever it is
+			}
+		}
+	}
+	return Filling{Status: d.Status, CustomStatusID: d.StatusID, Values: all}
+}
+
 // requesterOf never leaves the name empty, because Zendesk refuses a new requester without one.
 func requesterOf(c Conversation, s Site, labels Labels) Requester {
-	v := c.Visitor
-	name := strings.Join(strings.Fields(v.FirstName+" "+v.LastName), " ")
-	if name == "" {
-		name = strings.TrimSpace(v.Username)
-	}
-	email := strings.ToLower(strings.TrimSpace(v.Email))
-	if !strings.Contains(email, "@") {
-		email = strings.ToLower(s.Tickets.AnonymousEmail)
+	name, email := c.Visitor.name(), address(c.Visitor.Email)
+	if email == "" {
+		email = address(s.Tickets.AnonymousEmail)
 		if name == "" {
 			name = s.Tickets.AnonymousName
 		}
@@ -66,11 +112,33 @@ func requesterOf(c Conversation, s Site, labels Labels) Requester {
 		name = labels.Speakers.Visitor
 	}
 	const longName = 255 // Zendesk refuses longer ones
-	if runes := []rune(name); len(runes) > longName {
-		name = string(runes[:longName])
-	}
-	return Requester{Name: name, Email: email}
+	return Requester{Name: shortened(name, longName), Email: email}
 }
+
+func (v Visitor) name() string {
+	if name := strings.Join(strings.Fields(v.FirstName+" "+v.LastName), " "); name != "" {
+		return name
+	}
+	return strings.Join(strings.Fields(v.Username), " ")
+}
+
+// address gives the e-mail address in lower case, as Zendesk keeps it, and nothing for what Zendesk would refuse as no
+// address: what visitors type is not always one.
+func address(text string) string {
+	email := strings.ToLower(strings.TrimSpace(text))
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || len(email) > longAddress {
+		return ""
+	}
+	at := strings.LastIndexByte(email, '@')
+	domain, err := idna.Lookup.ToASCII(email[at+1:])
+	if err != nil || !strings.Contains(strings.Trim(domain, "."), ".") {
+		return ""
+	}
+	return email[:at+1] + domain
+}
+
+const longAddress = 254 // https://www.rfc-editor.org/errata/eid1690
 
 // assign tells whether the ticket went to the agent who handled the conversation. An escalated ticket may stay
 // unassigned for a colleague to take.
@@ -79,7 +147,7 @@ func (d *Draft) assign(s TicketSettings, people People) bool {
 	case s.AssignToAgent && people.Handler.Assignable(s.GroupID):
 		d.AssigneeID = people.Handler.ID
 		return true
-	case d.Status == StatusSolved && people.Fallback.Assignable(s.GroupID):
+	case d.Purpose == PurposeArchive && people.Fallback.Assignable(s.GroupID):
 		d.AssigneeID = people.Fallback.ID
 	}
 	return false
@@ -94,26 +162,28 @@ func assigneeField(form Form) []FieldRef {
 	return []FieldRef{{Title: "Assignee"}}
 }
 
-func requiredMissing(fields []FieldRef) *Failure {
+// RequiredMissing is the failure of a ticket whose form asks for these fields.
+func RequiredMissing(fields []FieldRef) *Failure {
+	return &Failure{
+		Trouble: TroubleJob, Reason: ReasonRequiredFieldMissing,
+		Detail: Detail{Message: "required by the ticket form, without value and default: " + namesOf(fields), Fields: fields},
+		Hint: "give each of these fields a value under tickets.defaults of the site (the assignee: tickets.fallback_assignee; " +
+			"priority and type: tickets.priority and tickets.type), or make it optional in Zendesk, then replay",
+	}
+}
+
+func namesOf(fields []FieldRef) string {
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = fmt.Sprintf("%s (%d)", f.Title, f.ID)
 	}
-	return &Failure{
-		Trouble: TroubleJob, Reason: ReasonRequiredFieldMissing,
-		Detail: Detail{Message: "required by the ticket form, without value and default: " + strings.Join(names, ", "), Fields: fields},
-		Hint: "give each of these fields a value under tickets.defaults of the site (for the assignee: tickets.fallback_assignee), " +
-			"or make it optional in Zendesk, then replay",
-	}
+	return strings.Join(names, ", ")
 }
 
 // comments gives the transcript, and the agent's note as a private comment of its own. The first comment of an archive
 // ticket is private unless the site says otherwise, because a public one makes triggers mail the customer.
 func comments(c Conversation, s Site, purpose Purpose, labels Labels, assigned bool) []Comment {
-	zone, err := time.LoadLocation(s.TimeZone)
-	if err != nil {
-		zone = time.UTC // the configuration refuses unknown zones; a machine without their table still makes tickets
-	}
+	zone := s.zone()
 	var out []Comment
 	parts := Transcript(c.Messages, labels.Speakers, zone)
 	if len(parts) == 0 {

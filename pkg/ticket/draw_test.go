@@ -199,7 +199,10 @@ func TestFit(t *testing.T) {
 		{Field{Type: FieldDecimal}, 1.5, "1.5"},
 		{Field{Type: FieldDecimal}, "1,5", nil},
 		{Field{Type: FieldRegexp, Regexp: `\d+`}, "12", "12"},
-		{Field{Type: FieldRegexp, Regexp: `\d+`}, "x12", nil},
+		{Field{Type: FieldRegexp, Regexp: `\d+`}, "x12", "x12"}, // Zendesk's own examples are anchored where they mean it
+		{Field{Type: FieldRegexp, Regexp: `^\d+$`}, "x12", nil},
+		{Field{Type: FieldCheckbox}, "TRUE", true},
+		{Field{Type: FieldMultiselect, Options: []Option{{Value: "a"}}}, []any{"a", "a"}, []string{"a"}},
 		{Field{Type: FieldRegexp, Regexp: `(?<=a)b`}, "b", "b"},
 		{Field{Type: FieldText}, 7, "7"},
 		{Field{Type: FieldTextarea}, strings.Repeat("é", 40_000), strings.Repeat("é", 30_000)},
@@ -215,8 +218,8 @@ func TestFit(t *testing.T) {
 
 func TestDefaultOptionOfAMultiselect(t *testing.T) {
 	f := Field{Type: FieldMultiselect, Options: []Option{{Value: "a", Default: true}, {Value: "b", Default: true, BlocksSolved: true}}}
-	if got, ok := f.defaultOption(StatusSolved); !ok || !reflect.DeepEqual(got, []string{"a"}) {
-		t.Errorf("default = %v, %v", got, ok)
+	if got := f.defaultOption(); !reflect.DeepEqual(got, []any{"a", "b"}) {
+		t.Errorf("default = %v", got)
 	}
 }
 

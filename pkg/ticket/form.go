@@ -20,22 +20,34 @@ const (
 	FieldTagger            FieldType = "tagger"
 	FieldLookup            FieldType = "lookup"
 
-	FieldSubject     FieldType = "subject"
-	FieldDescription FieldType = "description"
-	FieldStatus      FieldType = "status"
-	FieldTicketType  FieldType = "tickettype"
-	FieldPriority    FieldType = "priority"
-	FieldGroup       FieldType = "group"
-	FieldAssignee    FieldType = "assignee"
+	FieldSubject      FieldType = "subject"
+	FieldDescription  FieldType = "description"
+	FieldStatus       FieldType = "status"
+	FieldTicketType   FieldType = "tickettype"
+	FieldPriority     FieldType = "priority"
+	FieldGroup        FieldType = "group"
+	FieldAssignee     FieldType = "assignee"
+	FieldCustomStatus FieldType = "custom_status"
 )
 
 // Form is a ticket form with all its fields resolved.
 type Form struct {
-	ID         int64       `json:"id"` // 0 for an account without forms: then Fields are all of the account's
-	Name       string      `json:"name"`
-	Active     bool        `json:"active"`
-	Fields     []Field     `json:"fields"` // those on the form, in its order
-	Conditions []Condition `json:"conditions,omitempty"`
+	ID         int64          `json:"id"` // 0 for an account without forms: then Fields are all of the account's
+	Name       string         `json:"name"`
+	Active     bool           `json:"active"`
+	Fields     []Field        `json:"fields"`              // those on the form, in its order
+	Elsewhere  []Field        `json:"elsewhere,omitempty"` // the account's fields that are not on the form
+	Conditions []Condition    `json:"conditions,omitempty"`
+	Statuses   []CustomStatus `json:"statuses,omitempty"` // the account's custom statuses; empty where it has none
+}
+
+// CustomStatus is a ticket status of the account's own, within one of Zendesk's categories.
+// https://developer.zendesk.com/api-reference/ticketing/tickets/custom_ticket_statuses/
+type CustomStatus struct {
+	ID       int64  `json:"id"`
+	Category string `json:"category"` // new, open, pending, hold or solved
+	Active   bool   `json:"active"`
+	Default  bool   `json:"default,omitempty"` // of its category
 }
 
 // Field is a ticket field.
@@ -73,18 +85,38 @@ type Child struct {
 
 // RequiredStatuses says in which statuses a child field is required.
 type RequiredStatuses struct {
-	Type     string   `json:"type"` // ALL_STATUSES, NO_STATUSES or SOME_STATUSES
-	Statuses []string `json:"statuses,omitempty"`
+	Type           string   `json:"type"` // ALL_STATUSES, NO_STATUSES or SOME_STATUSES
+	Statuses       []string `json:"statuses,omitempty"`
+	CustomStatuses []int64  `json:"custom_statuses,omitempty"`
 }
 
 // Field gives the form's field with that id.
-func (f Form) Field(id int64) (Field, bool) {
-	for _, field := range f.Fields {
-		if field.ID == id {
-			return field, true
+func (f Form) Field(id int64) (Field, bool) { return fieldIn(f.Fields, id) }
+
+// known gives the account's field with that id, whether it is on the form or not.
+func (f Form) known(id int64) (Field, bool) {
+	if field, ok := f.Field(id); ok {
+		return field, true
+	}
+	return fieldIn(f.Elsewhere, id)
+}
+
+func fieldIn(fields []Field, id int64) (Field, bool) {
+	i := slices.IndexFunc(fields, func(f Field) bool { return f.ID == id })
+	if i < 0 {
+		return Field{}, false
+	}
+	return fields[i], true
+}
+
+// Status gives the account's custom status with that id.
+func (f Form) Status(id int64) (CustomStatus, bool) {
+	for _, s := range f.Statuses {
+		if s.ID == id {
+			return s, true
 		}
 	}
-	return Field{}, false
+	return CustomStatus{}, false
 }
 
 // AgentUser is an agent as the Zendesk account knows them.

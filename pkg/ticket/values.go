@@ -2,67 +2,127 @@ package ticket
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
-	"regexp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // noTags is what the field of the conversation's tags gets when there is none, so that the field is never empty.
 const noTags = "-"
 
-// fieldValues gives the custom fields' values: what is known of the conversation, then the site's defaults, then the
-// options that the form marks as default. Zendesk's API applies no default by itself as far as is known.
-func fieldValues(c Conversation, s TicketSettings, form Form, status string) (map[int64]any, error) {
+// fieldValues gives the custom fields' values. For each field the first of these that is there and fits counts: what is
+// known of the conversation, the site's template, the choice that one of the ticket's tags stands for, the site's
+// default, the choice that the form marks as default. Zendesk's API applies no default by itself as far as is known,
+// and whether it chooses by tag is not documented, so both are said explicitly.
+func (d *Draft) fieldValues(c Conversation, s Site, form Form) (map[int64]any, error) {
+	offered := map[int64][]any{}
+	offer := func(id int64, value any) {
+		if id != 0 && value != nil && value != "" {
+			offered[id] = append(offered[id], value)
+		}
+	}
+	settings := s.Tickets
+	offer(settings.Fields.ConversationID, c.ID)
+	offer(settings.Fields.ConversationTags, cmp.Or(strings.Join(c.Tags, ", "), noTags))
+	for _, f := range SatisfactionFields(c.Survey, settings.Fields) {
+		offer(f.ID, f.Value)
+	}
+	words := variablesOf(c, s, d.Purpose)
+	for id, template := range settings.Values {
+		offer(id, template.Fill(words))
+	}
+	for _, f := range form.Fields {
+		offer(f.ID, f.taggedOption(d.Tags))
+	}
+	for id, value := range settings.Defaults {
+		offer(id, value)
+	}
+	for _, f := range form.Fields {
+		offer(f.ID, f.defaultOption())
+	}
 	values := map[int64]any{}
-	set := func(id int64, value any) {
-		if id != 0 && value != "" {
+	var invalid []FieldRef
+	for _, id := range slices.Sorted(maps.Keys(offered)) {
+		field, known := form.known(id)
+		switch {
+		case !known: // a new field, or none at all: Zendesk ignores a value of a field that it does not have
+			values[id] = offered[id][0]
+		case field.Type == FieldPriority:
+			setOnce(&d.Priority, offered[id])
+		case field.Type == FieldTicketType:
+			setOnce(&d.Type, offered[id])
+		case !field.Active || field.Type.system(): // Zendesk ignores it
+		default:
+			value, ok := field.firstFit(offered[id])
+			if !ok {
+				invalid = append(invalid, FieldRef{ID: id, Title: field.Title})
+				continue
+			}
 			values[id] = value
 		}
 	}
-	set(s.Fields.ConversationID, c.ID)
-	set(s.Fields.ConversationTags, cmp.Or(strings.Join(c.Tags, ", "), noTags))
-	for _, f := range SatisfactionFields(c.Survey, s.Fields) {
-		set(f.ID, f.Value)
-	}
-	for id, value := range s.Defaults {
-		if _, known := values[id]; !known {
-			set(id, value)
-		}
-	}
-	for _, f := range form.Fields {
-		if _, known := values[f.ID]; known || !f.Active {
-			continue
-		}
-		if value, ok := f.defaultOption(status); ok {
-			values[f.ID] = value
-		}
-	}
-	var invalid []FieldRef
-	for id, value := range values {
-		field, onForm := form.Field(id)
-		if !onForm {
-			continue
-		}
-		fitting, ok := field.Fit(value)
-		if !ok {
-			invalid = append(invalid, FieldRef{ID: id, Title: field.Title})
-			continue
-		}
-		values[id] = fitting
-	}
 	if len(invalid) > 0 {
-		slices.SortFunc(invalid, func(a, b FieldRef) int { return cmp.Compare(a.ID, b.ID) })
-		return nil, &Failure{
-			Trouble: TroubleJob, Reason: ReasonRejected,
-			Detail: Detail{Message: "a value does not fit its ticket field", Fields: invalid},
-			Hint:   "compare tickets.defaults and tickets.fields of the site with the fields' types and choices in Zendesk, then replay",
-		}
+		return nil, unfit(invalid)
 	}
 	return values, nil
+}
+
+// setOnce takes the first value, as text, unless there is one.
+func setOnce(into *string, offered []any) {
+	if text, ok := plain(offered[0]); ok && *into == "" {
+		*into = text
+	}
+}
+
+func unfit(fields []FieldRef) *Failure {
+	return &Failure{
+		Trouble: TroubleJob, Reason: ReasonRejected,
+		Detail: Detail{Message: "no value fits the ticket field: " + namesOf(fields), Fields: fields},
+		Hint: "compare tickets.fields, tickets.values and tickets.defaults of the site with the fields' types and choices in Zendesk " +
+			"(a choice is written as its tag), then replay",
+	}
+}
+
+func (f Field) firstFit(values []any) (any, bool) {
+	for _, value := range values {
+		if fitting, ok := f.Fit(value); ok {
+			return fitting, true
+		}
+	}
+	return nil, false
+}
+
+// taggedOption gives the choice that stands among the tags of the ticket. In Zendesk a drop-down's choice and its tag
+// are one thing.
+func (f Field) taggedOption(tags []string) any {
+	if f.Type != FieldTagger {
+		return nil
+	}
+	for _, o := range f.Options {
+		if slices.Contains(tags, strings.ToLower(o.Value)) {
+			return o.Value
+		}
+	}
+	return nil
+}
+
+// defaultOption gives nil when no choice is marked.
+func (f Field) defaultOption() any {
+	var chosen []any
+	for _, o := range f.Options {
+		if o.Default {
+			chosen = append(chosen, o.Value)
+		}
+	}
+	switch {
+	case len(chosen) == 0:
+		return nil
+	case f.Type == FieldMultiselect:
+		return chosen
+	default:
+		return chosen[0]
+	}
 }
 
 // SatisfactionFields gives the ticket fields of the visitor's answers.
@@ -80,114 +140,33 @@ func SatisfactionFields(s Satisfaction, ids FieldIDs) []FieldValue {
 	return out
 }
 
-func (f Field) defaultOption(status string) (any, bool) {
-	var chosen []string
-	for _, o := range f.Options {
-		if o.Default && !(status == StatusSolved && o.BlocksSolved) {
-			chosen = append(chosen, o.Value)
+// Fit gives the values as the form's fields take them. It gives a Failure with TroubleJob when one does not fit.
+func (f Form) Fit(values []FieldValue) ([]FieldValue, error) {
+	var out []FieldValue
+	var invalid []FieldRef
+	for _, v := range values {
+		field, known := f.known(v.ID)
+		if !known {
+			out = append(out, v)
+			continue
 		}
-	}
-	switch {
-	case len(chosen) == 0:
-		return nil, false
-	case f.Type == FieldMultiselect:
-		return chosen, true
-	default:
-		return chosen[0], true
-	}
-}
-
-var (
-	wholeNumber   = regexp.MustCompile(`^[+-]?[0-9]{1,18}$`)
-	decimalNumber = regexp.MustCompile(`^[+-]?[0-9]{1,18}(\.[0-9]{1,18})?$`)
-)
-
-// maxText is below the size at which Zendesk refuses a text field, in bytes.
-const maxText = 60_000
-
-// Fit gives the value in the form in which Zendesk takes it for such a field, and whether there is one. A choice that
-// the field does not have would be dropped by Zendesk without a word, so it does not fit.
-func (f Field) Fit(value any) (any, bool) {
-	text, isText := plain(value)
-	switch f.Type {
-	case FieldCheckbox:
-		if !isText {
-			return nil, false
-		}
-		ticked, err := strconv.ParseBool(text)
-		return ticked, err == nil
-	case FieldTagger:
-		return text, isText && slices.ContainsFunc(f.Options, func(o Option) bool { return o.Value == text })
-	case FieldMultiselect:
-		return f.fitChoices(value)
-	case FieldDate:
-		_, err := time.Parse(time.DateOnly, text)
-		return text, isText && err == nil
-	case FieldInteger:
-		return text, isText && wholeNumber.MatchString(text)
-	case FieldDecimal:
-		return text, isText && decimalNumber.MatchString(text)
-	case FieldRegexp:
-		pattern, err := regexp.Compile(`\A(?:` + f.Regexp + `)\z`)
-		// A pattern of Ruby that Go does not read is left to Zendesk to judge.
-		return text, isText && (err != nil || pattern.MatchString(text))
-	case FieldText, FieldTextarea:
-		if len(text) > maxText {
-			text = strings.ToValidUTF8(text[:maxText], "")
-		}
-		return text, isText
-	default:
-		return value, true
-	}
-}
-
-func (f Field) fitChoices(value any) (any, bool) {
-	var chosen []string
-	switch v := value.(type) {
-	case []string:
-		chosen = v
-	case []any:
-		for _, one := range v {
-			text, ok := plain(one)
-			if !ok {
-				return nil, false
-			}
-			chosen = append(chosen, text)
-		}
-	default:
-		text, ok := plain(value)
+		fitting, ok := field.Fit(v.Value)
 		if !ok {
-			return nil, false
+			invalid = append(invalid, FieldRef{ID: v.ID, Title: field.Title})
+			continue
 		}
-		chosen = []string{text}
+		out = append(out, FieldValue{ID: v.ID, Value: fitting})
 	}
-	for _, choice := range chosen {
-		if !slices.ContainsFunc(f.Options, func(o Option) bool { return o.Value == choice }) {
-			return nil, false
-		}
+	if len(invalid) > 0 {
+		return nil, unfit(invalid)
 	}
-	return chosen, true
-}
-
-// plain writes a value of the configuration as text.
-func plain(value any) (string, bool) {
-	switch v := value.(type) {
-	case string:
-		return v, true
-	case bool, int, int64, uint64, json.Number:
-		return fmt.Sprint(v), true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	default:
-		return "", false
-	}
+	return out, nil
 }
 
 func listed(values map[int64]any) []FieldValue {
 	out := make([]FieldValue, 0, len(values))
-	for id, value := range values {
-		out = append(out, FieldValue{ID: id, Value: value})
+	for _, id := range slices.Sorted(maps.Keys(values)) {
+		out = append(out, FieldValue{ID: id, Value: values[id]})
 	}
-	slices.SortFunc(out, func(a, b FieldValue) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }

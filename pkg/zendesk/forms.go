@@ -56,7 +56,41 @@ func (c *Client) Form(ctx context.Context, id int64) (ticket.Form, error) {
 	if err := c.do(ctx, request{what: "read ticket fields", method: http.MethodGet, path: "/api/v2/ticket_fields"}, &fields); err != nil {
 		return ticket.Form{}, err
 	}
-	return form.resolve(fields.Fields), nil
+	resolved := form.resolve(fields.Fields)
+	if resolved.Statuses, err = c.customStatuses(ctx); err != nil {
+		return ticket.Form{}, err
+	}
+	return resolved, nil
+}
+
+// customStatuses gives none for accounts that have none: their plan refuses the call.
+// https://developer.zendesk.com/api-reference/ticketing/tickets/custom_ticket_statuses/
+func (c *Client) customStatuses(ctx context.Context) ([]ticket.CustomStatus, error) {
+	var answer struct {
+		Statuses []struct {
+			ID       int64  `json:"id"`
+			Category string `json:"status_category"`
+			Active   bool   `json:"active"`
+			Default  bool   `json:"default"`
+		} `json:"custom_statuses"`
+	}
+	err := c.do(ctx, request{what: "read custom statuses", method: http.MethodGet, path: "/api/v2/custom_statuses"}, &answer)
+	if notOnThePlan(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	statuses := make([]ticket.CustomStatus, 0, len(answer.Statuses))
+	for _, s := range answer.Statuses {
+		statuses = append(statuses, ticket.CustomStatus{ID: s.ID, Category: s.Category, Active: s.Active, Default: s.Default})
+	}
+	return statuses, nil
+}
+
+func notOnThePlan(err error) bool {
+	var failure *ticket.Failure
+	return errors.As(err, &failure) && (failure.Detail.Status == http.StatusForbidden || failure.Detail.Status == http.StatusNotFound)
 }
 
 func (c *Client) formBody(ctx context.Context, id int64) (formBody, error) {
@@ -77,9 +111,8 @@ func (c *Client) formBody(ctx context.Context, id int64) (formBody, error) {
 		Forms []formBody `json:"ticket_forms"`
 	}
 	err := c.do(ctx, request{what: "read ticket forms", method: http.MethodGet, path: "/api/v2/ticket_forms"}, &all)
-	var failure *ticket.Failure
-	if errors.As(err, &failure) && (failure.Detail.Status == http.StatusForbidden || failure.Detail.Status == http.StatusNotFound) {
-		return formBody{}, nil // plans without forms refuse the call
+	if notOnThePlan(err) {
+		return formBody{}, nil // an account without forms
 	}
 	if err != nil {
 		return formBody{}, err
@@ -115,6 +148,12 @@ func (b formBody) resolve(fields []fieldAnswer) ticket.Form {
 	for _, id := range order {
 		if f, ok := byID[id]; ok {
 			form.Fields = append(form.Fields, f.field())
+			delete(byID, id)
+		}
+	}
+	for _, f := range fields {
+		if _, left := byID[f.ID]; left {
+			form.Elsewhere = append(form.Elsewhere, f.field())
 		}
 	}
 	for _, condition := range b.Conditions {

@@ -20,6 +20,9 @@ type ticketBody struct {
 	BrandID    int64          `json:"brand_id,omitempty"`
 	FormID     int64          `json:"ticket_form_id,omitempty"`
 	Status     string         `json:"status,omitempty"`
+	StatusID   int64          `json:"custom_status_id,omitempty"`
+	Priority   string         `json:"priority,omitempty"`
+	Type       string         `json:"type,omitempty"`
 	ExternalID string         `json:"external_id,omitempty"`
 	Tags       []string       `json:"tags,omitempty"`
 	Fields     []fieldBody    `json:"custom_fields,omitempty"`
@@ -51,7 +54,7 @@ type ticketAnswer struct {
 func bodyOf(d ticket.Draft) ticketBody {
 	b := ticketBody{
 		Subject: d.Subject, AssigneeID: d.AssigneeID, GroupID: d.GroupID, BrandID: d.BrandID, FormID: d.FormID,
-		Status: d.Status, ExternalID: d.ExternalID, Tags: d.Tags, Fields: fieldsOf(d.Fields),
+		Status: d.Status, StatusID: d.StatusID, Priority: d.Priority, Type: d.Type, ExternalID: d.ExternalID, Tags: d.Tags, Fields: fieldsOf(d.Fields),
 		Comment: &commentBody{HTML: d.Comments[0].HTML, Public: d.Comments[0].Public},
 	}
 	if d.Requester.Email != "" || d.Requester.Name != "" {
