@@ -42,6 +42,10 @@ servers: ## install the programs that tests start, where they are missing
 fuzz: ## run each fuzz target for FUZZTIME=60s
 	@deploy/ci/fuzz.sh $(FUZZTIME)
 
+.PHONY: property
+property: ## try the form's property on 10,000 made-up accounts instead of 2,000
+	go test ./pkg/zendesk -run TestWhatIsSentIsTakenAndWhatIsHeldBackIsNot -rapid.checks=10000 -v
+
 .PHONY: bench
 bench: ## run the benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...

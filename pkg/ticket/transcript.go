@@ -26,8 +26,10 @@ func Transcript(messages []Message, words Speakers, zone *time.Location) []strin
 	}
 	for _, m := range messages {
 		head := m.head(words, zone)
-		for _, piece := range pieces(m.body(), MaxComment-len(head)-len("<p dir=\"auto\"></p>")) {
-			line := `<p dir="auto">` + head + piece + "</p>"
+		// The text has a paragraph of its own, so that it runs from right to left where it must, whatever the name is.
+		before, after := "<p>"+head+`</p><p dir="auto">`, "</p>"
+		for _, piece := range pieces(m.body(), MaxComment-len(before)-len(after)) {
+			line := before + piece + after
 			if part.Len()+len(line) > MaxComment {
 				flush()
 			}
@@ -51,7 +53,7 @@ func (m Message) head(words Speakers, zone *time.Location) string {
 	if !m.At.IsZero() {
 		at = " (" + m.At.In(zone).Format("2006-01-02 15:04:05") + ")"
 	}
-	return fmt.Sprintf("<strong>%s</strong>%s<br>", Escape(name), at)
+	return fmt.Sprintf("<strong>%s</strong>%s", Escape(name), at)
 }
 
 // body gives the message as escaped tokens that must not be cut.

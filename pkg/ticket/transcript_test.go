@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 var markup = regexp.MustCompile(`<[^>]*>`)
@@ -36,6 +38,57 @@ func TestTranscript(t *testing.T) {
 		t.Error("no message gave a part")
 	}
 }
+
+// Whatever was said is in the ticket, in its order, whole, and harmless.
+func TestEverythingThatWasSaidIsInTheTicket(t *testing.T) {
+	piece := rapid.SampledFrom([]string{"{{", "{{ticket.id}}", "{%", "<b>", "</p>", "&lt;", "&amp;", "é", "👩‍👩‍👧", "שלום", "مرحبا", "\r\n", "\n", " ", "  ", "\t", "a", "\xff", "\x00", "<script>", "%}", "{"})
+	text := rapid.Custom(func(t *rapid.T) string {
+		words := rapid.OneOf(piece, rapid.String()).Draw(t, "word")
+		return strings.Repeat(words, rapid.SampledFrom([]int{1, 1, 1, 3, 200, 20_000}).Draw(t, "times")) + rapid.String().Draw(t, "rest")
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		c, s, form, people := sound()
+		c.Messages = nil
+		for range rapid.IntRange(0, 12).Draw(t, "messages") {
+			c.Messages = append(c.Messages, Message{
+				At: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "at"), 0), Speaker: Speaker(rapid.IntRange(0, 3).Draw(t, "speaker")),
+				Name: text.Draw(t, "name"), Text: text.Draw(t, "text"),
+			})
+		}
+		c.ClosingForm = ClosingForm{Known: true, Escalate: true, PrivateNote: text.Draw(t, "note")}
+		d, err := Draw(c, s, PurposeEscalation, form, people)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, comment := range d.Comments {
+			if len(comment.HTML) > MaxComment {
+				t.Fatalf("a comment of %d bytes", len(comment.HTML))
+			}
+			for _, live := range []string{"{{", "{%", "<script", "</p></p>"} {
+				if strings.Contains(comment.HTML, live) {
+					t.Fatalf("%q is live", live)
+				}
+			}
+			texts = append(texts, said(comment.HTML))
+		}
+		whole := strings.Join(texts, "")
+		for _, m := range append(c.Messages, Message{Text: strings.TrimSpace(c.ClosingForm.PrivateNote)}) {
+			want := strings.ReplaceAll(strings.ToValidUTF8(m.Text, "\uFFFD"), "\r\n", "\n")
+			at := strings.Index(whole, want)
+			if at < 0 {
+				t.Fatalf("%.200q is not in the ticket after what came before", want)
+			}
+			whole = whole[at+len(want):]
+		}
+	})
+}
+
+// heading is what stands before each piece of a text.
+var heading = regexp.MustCompile(`<p><strong>.*?</strong>[^<]*</p>`)
+
+// said gives the texts of a comment as a person reads them.
+func said(comment string) string { return unescaped([]string{heading.ReplaceAllString(comment, "")}) }
 
 func FuzzTranscript(f *testing.F) {
 	f.Add("hello {{x}}", "<i>", 3)

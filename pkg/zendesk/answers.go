@@ -105,10 +105,12 @@ func (p *problem) add(key string, e detailEntry) {
 	}
 }
 
-// fieldTitle takes the title from "Title: is required …", which is written so in every language.
+// fieldTitle takes the title from "Title: is required …", which is written so in every language; French has a space
+// before the colon.
 func fieldTitle(e detailEntry) string {
 	title, _, found := strings.Cut(e.Description, ": ")
-	if !found || len(title) > 200 {
+	title = strings.TrimSpace(title)
+	if !found || title == "" || len(title) > 200 {
 		return e.FieldType
 	}
 	return title
