@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a container image or a small machine may have no time zones, and sites name theirs
 
 	"github.com/alecthomas/kong"
 
