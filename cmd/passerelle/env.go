@@ -36,6 +36,14 @@ func readEnvironment() (environment, error) {
 	if err := envconfig.Process("PASSERELLE", &e); err != nil {
 		return e, usageError{fmt.Errorf("environment: %w", err)}
 	}
+	// These may hold a password, so that they take references too. What reads them never shows them.
+	for name, address := range map[string]*string{"NATS_URL": &e.NATSURL, "REDIS_URL": &e.RedisURL} {
+		resolved, err := site.Ref(*address).Resolve()
+		if err != nil {
+			return e, usageError{fmt.Errorf("environment: PASSERELLE_%s: %w", name, err)}
+		}
+		*address = resolved
+	}
 	switch {
 	case e.WorkerSlots < 1 || e.WorkerSlots > 10_000:
 		return e, usageError{fmt.Errorf("environment: PASSERELLE_WORKER_SLOTS: expected 1 to 10000")}
