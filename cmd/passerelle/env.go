@@ -23,6 +23,7 @@ type environment struct {
 	IngestAddr      string        `split_words:"true" default:":8080"`
 	ConsoleAddr     string        `split_words:"true" default:"127.0.0.1:8081"`
 	ConsolePassword site.Ref      `split_words:"true"`
+	HealthAddr      string        `split_words:"true"` // probes and metrics of any role, without password; empty: none
 	LogLevel        string        `split_words:"true" default:"info"`
 	LogFormat       string        `split_words:"true"`
 	DrainTimeout    time.Duration `split_words:"true" default:"45s"`

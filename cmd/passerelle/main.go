@@ -33,6 +33,7 @@ type commands struct {
 	Demo        demoCommand        `cmd:"" help:"Run everything in one process, with simulated accounts and traffic."`
 	Serve       serveCommand       `cmd:"" help:"Run the real thing."`
 	Sites       sitesCommand       `cmd:"" help:"Look at the configuration."`
+	Health      healthCommand      `cmd:"" help:"Ask a running process whether it is ready: the probe of a container."`
 	Deadletters deadlettersCommand `cmd:"" help:"See to conversations that could not become tickets."`
 	Simulate    simulateCommand    `cmd:"" help:"Run a simulator alone."`
 	Version     versionCommand     `cmd:"" help:"Print version, commit, Go and module versions."`

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,12 +104,17 @@ func openService(ctx context.Context, e environment, config *site.Config, log ze
 			return s, err
 		}
 	}
+	options := console.Options{
+		Queue: q, Metrics: metrics.Handler(), Password: password, Version: readVersion().Version,
+		Ready: func(ctx context.Context) error { return errors.Join(healthy(), q.Healthy(ctx)) },
+	}
 	if slices.Contains(roles, "console") {
-		handler := console.New(console.Options{
-			Queue: q, Metrics: metrics.Handler(), Password: password, Version: readVersion().Version,
-			Ready: func(ctx context.Context) error { return errors.Join(healthy(), q.Healthy(ctx)) },
-		})
-		if err := s.listen("console", e.ConsoleAddr, ingest.Server(handler)); err != nil {
+		if err := s.listen("console", e.ConsoleAddr, ingest.Server(console.New(options))); err != nil {
+			return s, err
+		}
+	}
+	if e.HealthAddr != "" {
+		if err := s.listen("health", e.HealthAddr, ingest.Server(console.NewHealth(options))); err != nil {
 			return s, err
 		}
 	}
@@ -128,7 +134,7 @@ func (m meters) Attempt(account string, o ticket.Outcome, took time.Duration) {
 func (s *service) listen(name, address string, server *http.Server) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("listen for %s: %w; choose another address with PASSERELLE_%s_ADDR", name, err, map[string]string{"ingest": "INGEST", "console": "CONSOLE"}[name])
+		return fmt.Errorf("listen for %s: %w; choose another address with PASSERELLE_%s_ADDR", name, err, strings.ToUpper(name))
 	}
 	s.servers = append(s.servers, &listening{name, server, listener})
 	s.done.add(func() { _ = listener.Close() })

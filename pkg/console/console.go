@@ -47,12 +47,26 @@ func New(o Options) http.Handler {
 	private.HandleFunc("GET /api/deadletters", c.letters)
 	private.HandleFunc("GET /api/lanes", c.lanes)
 	private.Handle("GET /metrics", o.Metrics)
+	mux := c.probes()
+	mux.Handle("/", c.guard(private))
+	return mux
+}
+
+// NewHealth makes the handler of an address for probes alone: /livez, /readyz and /metrics, for which no password is
+// asked. It needs Ready and Metrics of the options.
+func NewHealth(o Options) http.Handler {
+	c := &console{Options: o}
+	mux := c.probes()
+	mux.Handle("GET /metrics", o.Metrics)
+	return mux
+}
+
+func (c *console) probes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"status": "UP"})
 	})
 	mux.HandleFunc("GET /readyz", c.ready)
-	mux.Handle("/", c.guard(private))
 	return mux
 }
 
