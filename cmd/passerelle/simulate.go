@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,7 +114,11 @@ func (c simulateTraffic) Run(ctx context.Context, std streams) error {
 	}
 	defer func() { _ = store.Close() }()
 	w := buildWorld(simzendesk.New(simzendesk.Config{}), c.Sites)
-	sites := w.traffic(c.Webhook)
+	var sites []traffic.Site // each as often as its weight says
+	for _, s := range w.traffic(c.Webhook) {
+		sites = append(sites, slices.Repeat([]traffic.Site{s}, s.Weight)...)
+	}
+	rand.New(rand.NewPCG(uint64(c.Seed), 2)).Shuffle(len(sites), func(i, k int) { sites[i], sites[k] = sites[k], sites[i] }) //nolint:gosec // an order, not a secret
 	generator := traffic.New(traffic.Config{Seed: c.Seed, Sites: sites}, store)
 	return c.run(ctx, std, generator, sites)
 }
