@@ -81,6 +81,10 @@ check: fmt-check vet lint check-generated test ## all that a change must pass
 docker: ## build the container image passerelle:VERSION
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) -t passerelle:$(VERSION) .
 
+.PHONY: compose-check
+compose-check: ## restart each service of docker-compose.yml under traffic, and count what became of it
+	@deploy/ci/compose.sh
+
 .PHONY: clean
 clean: ## delete what was built, except the linter
 	rm -rf bin passerelle coverage.out

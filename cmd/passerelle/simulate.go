@@ -202,12 +202,13 @@ type simulateConfig struct {
 	Sites    int    `default:"3" help:"Sites of the demonstration."`
 	Password string `default:"demo-password" help:"As given to simulate iadvize, or a reference such as $${file:PATH}."`
 	Secret   string `default:"demo-webhook-secret" help:"As given to simulate traffic, or a reference."`
+	Client   string `name:"client-secret" default:"demo-password" help:"Of the simulated Zendesk, or a reference."`
 }
 
 // Run prints it.
 func (c simulateConfig) Run(std streams) error {
 	w := buildWorld(simzendesk.New(simzendesk.Config{}), c.Sites)
-	text, err := w.config(strings.TrimRight(c.Zendesk, "/"), strings.TrimRight(c.IAdvize, "/"), demoUser, c.Password, c.Secret)
+	text, err := w.config(strings.TrimRight(c.Zendesk, "/"), strings.TrimRight(c.IAdvize, "/"), demoUser, c.Password, c.Secret, c.Client)
 	if err != nil {
 		return err
 	}

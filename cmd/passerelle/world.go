@@ -108,7 +108,7 @@ zendesk:
   {{.}}:
     url: {{$.ZendeskURL}}/{{.}}
     auth:
-      oauth: {client_id: {{$.Client}}, client_secret: {{printf "%q" $.Password}}}
+      oauth: {client_id: {{$.Client}}, client_secret: {{printf "%q" $.ClientSecret}}}
 {{- end}}
 sites:
 {{- range .Sites}}
@@ -134,14 +134,14 @@ sites:
 `))
 
 // config writes the configuration file of the world.
-func (w world) config(zendeskURL, iadvizeURL, user, password, secret string) (string, error) {
+func (w world) config(zendeskURL, iadvizeURL, user, password, secret, clientSecret string) (string, error) {
 	var accounts []string
 	for _, a := range w.zendesk.Accounts() {
 		accounts = append(accounts, a.Name())
 	}
 	var out strings.Builder
 	err := worldConfig.Execute(&out, map[string]any{
-		"ZendeskURL": zendeskURL, "IAdvizeURL": iadvizeURL, "User": user, "Password": password, "Secret": secret, "Client": demoClient,
+		"ZendeskURL": zendeskURL, "IAdvizeURL": iadvizeURL, "User": user, "Password": password, "Secret": secret, "Client": demoClient, "ClientSecret": clientSecret,
 		"Accounts": accounts, "Sites": w.Sites,
 	})
 	if err != nil {
