@@ -49,7 +49,7 @@ type AccountState struct {
 	automations  table[Automation]
 	statuses     table[CustomStatus]
 	formStatuses []formStatus
-	fromJournal  map[int64]bool // fields and users that the journal brought: AddField and AddUser leave them
+	fromJournal  map[int64]bool // what the journal brought: AddField, AddForm and AddUser leave it
 	tickets      table[Ticket]
 	nextTicket   int64
 	ticketsByExt map[string][]int64

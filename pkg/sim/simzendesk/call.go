@@ -21,7 +21,8 @@ type call struct {
 	fault *Fault // that this request meets; nil = none
 	delay time.Duration
 
-	user   *User // nil: nobody, which only /users/me allows
+	user   *User    // nil: nobody, which only /users/me allows
+	scopes []string // of an OAuth token; nil without one
 	now    time.Time
 	idem   *idemKey
 	limits map[string]string // headers for the answer

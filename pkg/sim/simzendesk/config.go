@@ -56,6 +56,8 @@ type Switches struct {
 	UnknownAssigneeEmail Unknown
 	// UnknownReference: what a form, brand or custom status does that does not exist or is not active.
 	UnknownReference Unknown
+	// NewFieldsOffForms: does a field that a request makes stay off the default form? false = it joins it.
+	NewFieldsOffForms bool
 	// Headers is the spelling of the limit headers.
 	Headers Headers
 	// FalseCheckboxUnset: does an unticked checkbox count as missing where it is required? false = no.
@@ -139,6 +141,8 @@ type Account struct {
 	OAuthSecret   string
 	// OAuthScopes are what the client may ask for; nil = all.
 	OAuthScopes []string
+	// GrantedScopes are what tokens hold, whatever was asked for: a client whose scopes were narrowed. nil = what was asked.
+	GrantedScopes []string
 	// OAuthUserEmail is the user as whom the client acts; "" = the admin.
 	OAuthUserEmail string
 	OAuthTokenLife time.Duration // 0 = 30 min

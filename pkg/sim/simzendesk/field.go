@@ -13,6 +13,7 @@ type Field struct {
 	Type               string    `json:"type"` // text, textarea, checkbox, date, integer, decimal, regexp, partialcreditcard, multiselect, tagger, lookup
 	Title              string    `json:"title"`
 	Description        string    `json:"description,omitempty"`
+	AgentDescription   string    `json:"agent_description,omitempty"`
 	Position           int       `json:"position"` // 0 = last
 	Inactive           bool      `json:"inactive,omitempty"`
 	Required           bool      `json:"required,omitempty"` // to solve a ticket

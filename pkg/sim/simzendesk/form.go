@@ -7,17 +7,17 @@ import (
 
 // Form is a ticket form.
 type Form struct {
-	ID                int64 // 0 = the next one
-	Name              string
-	DisplayName       string // "" = Name
-	Inactive          bool
-	Default           bool // takes the place of the default form so far
-	EndUserVisible    bool
-	FieldIDs          []int64 // system fields are added by themselves
-	RestrictedBrands  []int64 // nil = all brands
-	AgentConditions   []Condition
-	EndUserConditions []Condition
-	CreatedAt         time.Time // zero = now
+	ID                int64       `json:"id"` // 0 = the next one
+	Name              string      `json:"name"`
+	DisplayName       string      `json:"display_name"` // "" = Name
+	Inactive          bool        `json:"inactive,omitempty"`
+	Default           bool        `json:"default,omitempty"` // takes the place of the default form so far
+	EndUserVisible    bool        `json:"end_user_visible,omitempty"`
+	FieldIDs          []int64     `json:"field_ids"`                   // system fields are added by themselves
+	RestrictedBrands  []int64     `json:"restricted_brands,omitempty"` // nil = all brands
+	AgentConditions   []Condition `json:"agent_conditions,omitempty"`
+	EndUserConditions []Condition `json:"end_user_conditions,omitempty"`
+	CreatedAt         time.Time   `json:"created_at"` // zero = now
 }
 
 // Condition shows fields when another one has a value.
@@ -79,7 +79,7 @@ func standardStatuses() []CustomStatus {
 	}
 }
 
-// AddForm adds a form, or replaces the one with its id, and returns it as stored.
+// AddForm adds a form, or replaces the one with its id, and returns it as stored. One that the journal brought stays.
 func (a *AccountState) AddForm(f Form) Form {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -92,20 +92,10 @@ func (a *AccountState) AddForm(f Form) Form {
 	if f.CreatedAt.IsZero() {
 		f.CreatedAt = a.now()
 	}
-	first := a.defaultForm() == nil
-	ids := []int64{}
-	for _, field := range a.fieldsByPosition() {
-		// A new account's only form has all fields.
-		if field.System || slices.Contains(f.FieldIDs, field.ID) || first {
-			ids = append(ids, field.ID)
-		}
+	if old := a.forms.get(f.ID); old != nil && a.fromJournal[f.ID] {
+		return *old
 	}
-	for _, id := range f.FieldIDs {
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	f.FieldIDs = ids
+	f.FieldIDs = a.formFields(f.FieldIDs, a.defaultForm() == nil)
 	if f.Default {
 		for _, other := range a.forms.all() {
 			changed := *other
@@ -115,6 +105,22 @@ func (a *AccountState) AddForm(f Form) Form {
 	}
 	a.forms.put(f.ID, &f)
 	return f
+}
+
+// formFields adds the system fields to those of a form. A new account's only form has all fields.
+func (a *AccountState) formFields(wanted []int64, all bool) []int64 {
+	ids := []int64{}
+	for _, field := range a.fieldsByPosition() {
+		if field.System || slices.Contains(wanted, field.ID) || all {
+			ids = append(ids, field.ID)
+		}
+	}
+	for _, id := range wanted {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (a *AccountState) defaultForm() *Form {

@@ -16,6 +16,7 @@ type entry struct {
 	Ticket  *Ticket     `json:"ticket,omitempty"`
 	User    *User       `json:"user,omitempty"`
 	Field   *Field      `json:"field,omitempty"`
+	Form    *Form       `json:"form,omitempty"`
 	Idem    *idemRecord `json:"idem,omitempty"`
 	NextID  int64       `json:"next_id"` // the last id that was given away
 }
@@ -107,6 +108,9 @@ func (a *AccountState) put(e entry) {
 	if e.Field != nil {
 		a.putField(*e.Field)
 	}
+	if e.Form != nil {
+		a.forms.put(e.Form.ID, e.Form)
+	}
 	if t := e.Ticket; t != nil {
 		old := a.tickets.get(t.ID)
 		if old == nil || old.ExternalID != t.ExternalID {
@@ -142,6 +146,9 @@ func (a *AccountState) apply(e entry) {
 	}
 	if e.Field != nil {
 		a.fromJournal[e.Field.ID] = true
+	}
+	if e.Form != nil {
+		a.fromJournal[e.Form.ID] = true
 	}
 	if t := e.Ticket; t != nil {
 		for id, v := range t.Fields {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,8 @@ func TestNothingIsLostAtARestart(t *testing.T) {
 	first.create(plain+`,"external_id":"e2"`).want(t, 201)
 	first.do("PUT", "/api/v2/tickets/2", `{"ticket":{"external_id":"e3","comment":{"body":"more"}}}`).want(t, 200)
 	first.do("PUT", fmt.Sprintf("/api/v2/ticket_fields/%d", field.ID), `{"ticket_field":{"required":true}}`).want(t, 200)
+	form := first.acme.AddForm(Form{Name: "Returns"})
+	first.do("PUT", fmt.Sprintf("/api/v2/ticket_forms/%d", form.ID), fmt.Sprintf(`{"ticket_form":{"ticket_field_ids":[%d]}}`, field.ID)).want(t, 200)
 	made := first.do("POST", "/api/v2/ticket_fields", `{"ticket_field":{"type":"text","title":"Made"}}`).want(t, 201)
 	first.do("POST", "/api/v2/users/create_or_update", `{"user":{"email":"ann@acme.example","name":"Ann B"}}`).want(t, 200)
 	tickets, mails, summary := first.acme.Tickets(), first.acme.Notifications(), first.sim.Summary()
@@ -43,6 +46,9 @@ func TestNothingIsLostAtARestart(t *testing.T) {
 	annAgain, fieldAgain := set(second)
 	if annAgain.ID != ann.ID || annAgain.Name != "Ann B" || fieldAgain.ID != field.ID || !fieldAgain.Required {
 		t.Errorf("set-up: %+v %+v", annAgain, fieldAgain)
+	}
+	if again := second.acme.AddForm(Form{Name: "Returns"}); again.ID != form.ID || !slices.Contains(again.FieldIDs, field.ID) {
+		t.Errorf("form: %+v", again)
 	}
 	if got := second.acme.Tickets(); js(got) != js(tickets) || !reflect.DeepEqual(got[0].Fields, tickets[0].Fields) {
 		t.Errorf("tickets\n%s\n%s", js(got), js(tickets))

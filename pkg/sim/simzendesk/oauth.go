@@ -122,7 +122,18 @@ func issueToken(c *call) reply {
 	if !account.mayAsk(scopes) {
 		return oauthError(http.StatusBadRequest, "invalid_scope", "The requested scope is invalid, unknown, or malformed.")
 	}
+	if account.GrantedScopes != nil {
+		scopes = account.GrantedScopes
+	}
 	return c.a.tokens.issue(in, scopes, c.now, life, refreshLife)
+}
+
+// showCurrentToken tells of the token in use: https://developer.zendesk.com/api-reference/ticketing/oauth/oauth_tokens/
+func showCurrentToken(c *call) reply {
+	if c.scopes == nil {
+		return notFound()
+	}
+	return jsonReply(http.StatusOK, object{"token": object{"scopes": c.scopes, "user_id": c.user.ID, "token": "hidden"}})
 }
 
 // lifeOf reads seconds. The default may be shorter than the least that can be asked for.

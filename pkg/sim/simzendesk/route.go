@@ -15,11 +15,15 @@ type route struct {
 	serve           func(*call) reply
 }
 
-const tokenPattern = "/oauth/tokens"
+const (
+	tokenPattern        = "/oauth/tokens"
+	currentTokenPattern = "/api/v2/oauth/tokens/current"
+)
 
 // routes are tried in this order: literal segments stand before {id}.
 var routes = []route{
 	{method: "POST", pattern: tokenPattern, serve: issueToken},
+	{method: "GET", pattern: currentTokenPattern, serve: showCurrentToken},
 
 	{method: "GET", pattern: "/api/v2/tickets", scope: "tickets", limit: limitTicketsIndex, serve: listTickets},
 	{method: "POST", pattern: "/api/v2/tickets", scope: "tickets", limit: limitCreate, idempotent: true, serve: createTicket},
@@ -41,6 +45,7 @@ var routes = []route{
 	{method: "GET", pattern: "/api/v2/ticket_forms", serve: listForms},
 	{method: "GET", pattern: "/api/v2/ticket_forms/show_many", serve: showManyForms},
 	{method: "GET", pattern: "/api/v2/ticket_forms/{id}", serve: showForm},
+	{method: "PUT", pattern: "/api/v2/ticket_forms/{id}", admin: true, serve: updateForm},
 	{method: "GET", pattern: "/api/v2/ticket_form_statuses", serve: listFormStatuses},
 	{method: "GET", pattern: "/api/v2/ticket_fields", limit: limitFieldsIndex, serve: listFields},
 	{method: "POST", pattern: "/api/v2/ticket_fields", admin: true, serve: createField},

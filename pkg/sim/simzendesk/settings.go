@@ -18,7 +18,7 @@ func (c *call) fieldWire(f *Field) any {
 		"collapsed_for_agents": false, "regexp_for_validation": null(f.Regexp), "title_in_portal": f.Title, "raw_title_in_portal": f.Title,
 		"visible_in_portal": f.VisibleInPortal, "editable_in_portal": f.EditableInPortal, "required_in_portal": f.RequiredInPortal,
 		"tag": null(f.Tag), "created_at": stamp(f.CreatedAt), "updated_at": stamp(f.UpdatedAt), "removable": !f.System,
-		"agent_description": nil, "key": nil, "agent_can_edit": true,
+		"agent_description": null(f.AgentDescription), "key": nil, "agent_can_edit": true,
 	}
 	if f.Type == "tagger" || f.Type == "multiselect" {
 		options := make([]object, len(f.Options))
@@ -69,7 +69,7 @@ func createField(c *call) reply {
 		return *bad
 	}
 	v := c.a.newInvalid()
-	f := Field{ID: c.a.nextRunID(), Type: in.text("type"), CreatedAt: c.now}
+	f := Field{ID: c.a.nextRunID(), Type: in.text("type"), OffForm: c.a.switches().NewFieldsOffForms, CreatedAt: c.now}
 	if !slices.Contains(customTypes, f.Type) {
 		v.add("type", invalidValue, "Type", "InvalidValue")
 	}
@@ -90,7 +90,7 @@ func updateField(c *call) reply {
 }
 
 func (c *call) saveField(f *Field, in input, v *invalid, status int) reply {
-	for key, at := range map[string]*string{"title": &f.Title, "description": &f.Description, "regexp_for_validation": &f.Regexp,
+	for key, at := range map[string]*string{"title": &f.Title, "description": &f.Description, "agent_description": &f.AgentDescription, "regexp_for_validation": &f.Regexp,
 		"tag": &f.Tag, "relationship_target_type": &f.RelationshipTarget} {
 		if in.has(key) {
 			*at = in.text(key)
@@ -182,6 +182,39 @@ func showForm(c *call) reply {
 		return notFound()
 	}
 	return jsonReply(http.StatusOK, object{"ticket_form": c.formWire(f)})
+}
+
+// updateForm changes a form's name, its fields and whether it is active. System fields stay on it.
+func updateForm(c *call) reply {
+	in, bad := c.object("ticket_form")
+	if bad != nil {
+		return *bad
+	}
+	old := c.a.forms.get(input{"id": c.id}.number("id"))
+	if old == nil {
+		return notFound()
+	}
+	f := *old
+	if in.has("name") {
+		f.Name = in.text("name")
+	}
+	if in.has("active") {
+		f.Inactive = !in.flag("active")
+	}
+	if in.has("ticket_field_ids") {
+		f.FieldIDs = []int64{}
+		for _, v := range in.list("ticket_field_ids") {
+			// Ids of no field are left out.
+			if id := (input{"id": v}).number("id"); c.a.fields.get(id) != nil {
+				f.FieldIDs = append(f.FieldIDs, id)
+			}
+		}
+		f.FieldIDs = c.a.formFields(f.FieldIDs, false)
+	}
+	if err := c.a.store(entry{Form: &f}); err != nil {
+		return c.notStored(err)
+	}
+	return jsonReply(http.StatusOK, object{"ticket_form": c.formWire(&f)})
 }
 
 func showManyForms(c *call) reply {

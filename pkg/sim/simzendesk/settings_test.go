@@ -114,3 +114,33 @@ func TestSetUpIsReplacedByID(t *testing.T) {
 		t.Error("the account was made twice")
 	}
 }
+
+func TestUpdateForm(t *testing.T) {
+	b := newBench(t, Config{Switches: Switches{NewFieldsOffForms: true}})
+	field := b.do("POST", "/api/v2/ticket_fields", `{"ticket_field":{"type":"text","title":"T","agent_description":"for agents"}}`).want(t, 201)
+	id := field.id("ticket_field", "id")
+	wantJSON(t, field.at("ticket_field", "agent_description"), `"for agents"`)
+	form := b.acme.Forms()[0]
+	if len(form.FieldIDs) != 7 {
+		t.Fatalf("the new field is on a form: %v", form.FieldIDs)
+	}
+	path := fmt.Sprintf("/api/v2/ticket_forms/%d", form.ID)
+	b.do("PUT", path, fmt.Sprintf(`{"ticket_form":{"ticket_field_ids":[%d,5],"name":"N","active":false}}`, id)).want(t, 200)
+	form = b.acme.Forms()[0]
+	// Type and priority are no system fields: they go. 5 is the id of no field.
+	if len(form.FieldIDs) != 6 || form.FieldIDs[5] != id || form.Name != "N" || !form.Inactive {
+		t.Errorf("form = %+v", form)
+	}
+	b.do("PUT", path, `{}`).want(t, 400)
+	b.do("PUT", "/api/v2/ticket_forms/5", `{"ticket_form":{}}`).want(t, 404)
+}
+
+func TestATokenTellsItsScopes(t *testing.T) {
+	b := newBench(t, Config{}, func(a *Account) { a.GrantedScopes = []string{"tickets:write"} })
+	a := b.do("POST", "/oauth/tokens", `{"grant_type":"client_credentials","client_id":"passerelle","client_secret":"hush","scope":"read write"}`).want(t, 200)
+	wantJSON(t, a.at("scope"), `"tickets:write"`)
+	bearer := "Bearer " + a.at("access_token").(string)
+	wantJSON(t, b.do("GET", "/api/v2/oauth/tokens/current", "", "Authorization", bearer).want(t, 200).at("token", "scopes"), `["tickets:write"]`)
+	b.do("GET", "/api/v2/groups", "", "Authorization", bearer).want(t, 403)
+	b.do("GET", "/api/v2/oauth/tokens/current", "").want(t, 404)
+}
