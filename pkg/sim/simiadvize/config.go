@@ -32,6 +32,11 @@ type Config struct {
 	// MissingFields are taken out of the schema, as "Conversation.customData": a platform whose schema differs. A field
 	// of an interface goes from the types that implement it too.
 	MissingFields []string
+	// NoIntrospection: __schema and __type answer null.
+	NoIntrospection bool
+	// UnreadableProjects are those that the API users may not read: to ask for their conversations is a GraphQL error,
+	// and each of their conversations answers null.
+	UnreadableProjects []int64
 
 	ClientID         int64           // clientId in webhooks; 0 = 1
 	Webhooks         []Webhook       // where POST /_sim/conversations sends; the first that fits the project

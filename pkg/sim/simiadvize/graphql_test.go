@@ -254,3 +254,31 @@ func TestSpellings(t *testing.T) {
 		}
 	}
 }
+
+func TestIntrospection(t *testing.T) {
+	const ask = `{ __schema { queryType { name } } __type(name: "Project") { fields { name type { kind ofType { name } } } } }`
+	p := start(t, Config{MissingFields: []string{"Project.name"}})
+	got := asJSON(t, at(t, p.ask(ask, nil), "__type"))
+	if got != `{"fields":[{"name":"id","type":{"kind":"NON_NULL","ofType":{"name":"Int"}}}]}` {
+		t.Errorf("type = %s", got)
+	}
+	closed := start(t, Config{NoIntrospection: true})
+	if _, body := closed.query("/graphql", ask, nil); strings.Contains(asJSON(t, body), "Query") {
+		t.Errorf("body = %v", body)
+	}
+}
+
+func TestUnreadableProject(t *testing.T) {
+	p := start(t, Config{UnreadableProjects: []int64{1234}})
+	p.add(rich())
+	if got := at(t, p.ask(everything, map[string]any{"id": id1}), "conversation"); got != nil {
+		t.Errorf("conversation = %v", got)
+	}
+	const list = `query L($p: [Int!]) { closedConversations(interval: {from: "2026-03-01T00:00:00Z", to: "2026-03-31T00:00:00Z"}, projectIds: $p) { edges { node { id } } } }`
+	if got := asJSON(t, at(t, p.ask(list, nil), "closedConversations", "edges")); got != "[]" {
+		t.Errorf("edges = %s", got)
+	}
+	if _, body := p.query("/graphql", list, map[string]any{"p": []int{1234}}); body["errors"] == nil {
+		t.Errorf("body = %v", body)
+	}
+}

@@ -18,7 +18,7 @@ type query struct {
 func (q *query) Conversation(args struct{ ID conversationID }) (*conversation, error) {
 	q.server.countQuery("conversation")
 	r := q.server.store.get(string(args.ID))
-	if r == nil || r.Platform != q.platform || !q.server.readable(r) {
+	if r == nil || r.Platform != q.platform || !q.server.readable(r) || slices.Contains(q.server.cfg.UnreadableProjects, r.ProjectID) {
 		if q.server.cfg.NotFoundAsError {
 			return nil, errors.New("conversation not found")
 		}
@@ -66,6 +66,11 @@ func (q *query) ClosedConversations(args closedConversationsArgs) (*conversation
 	if err != nil {
 		return nil, err
 	}
+	for _, id := range q.server.cfg.UnreadableProjects {
+		if args.ProjectIDs != nil && slices.Contains(*args.ProjectIDs, int32(id)) {
+			return nil, errors.New("the project is not accessible")
+		}
+	}
 	var after *closedAt
 	if args.After != nil {
 		if after, err = parseCursor(*args.After); err != nil {
@@ -73,7 +78,7 @@ func (q *query) ClosedConversations(args closedConversationsArgs) (*conversation
 		}
 	}
 	wanted := func(r *record) bool {
-		return q.server.readable(r) &&
+		return q.server.readable(r) && !slices.Contains(q.server.cfg.UnreadableProjects, r.ProjectID) &&
 			(args.ProjectIDs == nil || slices.Contains(*args.ProjectIDs, int32(r.ProjectID))) &&
 			(args.Channels == nil || slices.Contains(*args.Channels, r.Channel))
 	}

@@ -1,6 +1,7 @@
 package simiadvize
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"regexp"
@@ -16,7 +17,11 @@ var schemaSDL string
 func (s *Server) parseSchemas(sdl string) (map[string]*graphql.Schema, error) {
 	out := map[string]*graphql.Schema{}
 	for _, platform := range []string{"ha", "sd"} {
-		schema, err := graphql.ParseSchema(sdl, &query{s, platform}, graphql.UseFieldResolvers(), graphql.MaxDepth(maxDepth))
+		options := []graphql.SchemaOpt{graphql.UseFieldResolvers(), graphql.MaxDepth(maxDepth)}
+		if s.cfg.NoIntrospection {
+			options = append(options, graphql.RestrictIntrospection(func(context.Context) bool { return false }))
+		}
+		schema, err := graphql.ParseSchema(sdl, &query{s, platform}, options...)
 		if err != nil {
 			return nil, fmt.Errorf("schema: %w", err)
 		}
