@@ -89,7 +89,7 @@ func (c *Client) logIn(ctx context.Context) (token.Token, error) {
 	}
 	switch status := response.StatusCode(); {
 	case status == http.StatusBadRequest: // invalid_client, invalid_scope and their like
-		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, http.StatusUnauthorized, problem{}, response)
+		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, http.StatusUnauthorized, readProblem(response.Body()), response)
 	case status < 200 || status > 299:
 		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, status, readProblem(response.Body()), response)
 	}
