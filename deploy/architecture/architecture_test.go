@@ -80,6 +80,7 @@ var owners = []struct {
 	{"resty.dev/", nil},
 	{"github.com/redis/", []string{"pkg/cache", "pkg/limit"}},
 	{"github.com/graph-gophers/", []string{"pkg/sim/simiadvize"}},
+	{"github.com/vektah/", []string{"pkg/iadvize"}},
 	{"go.uber.org/goleak", nil},
 	{"pgregory.net/rapid", nil},
 }

@@ -135,7 +135,7 @@ func (c *Client) page(ctx context.Context, id, after string) (conversationNode, 
 		variables["after"] = after
 	}
 	var data conversationData
-	if err := c.query(ctx, "Conversation", variables, &data); err != nil {
+	if err := c.query(ctx, queries, "Conversation", variables, &data); err != nil {
 		return conversationNode{}, err
 	}
 	if data.Conversation == nil {
@@ -158,8 +158,8 @@ type graphQLError struct {
 	Extensions map[string]any `json:"extensions"`
 }
 
-// query asks once more with another token when the first one is refused.
-func (c *Client) query(ctx context.Context, operation string, variables map[string]any, into any) error {
+// query sends an operation of a document. It asks once more with another token when the first one is refused.
+func (c *Client) query(ctx context.Context, document, operation string, variables map[string]any, into any) error {
 	for attempt := range 2 {
 		access, err := c.tokens.Token(ctx)
 		if err != nil {
@@ -170,7 +170,7 @@ func (c *Client) query(ctx context.Context, operation string, variables map[stri
 			return c.unreachable("get an iAdvize token", err)
 		}
 		response, err := c.http.R().SetContext(ctx).SetAuthToken(access).
-			SetBody(map[string]any{"query": queries, "operationName": operation, "variables": variables}).Post(c.endpoint())
+			SetBody(map[string]any{"query": document, "operationName": operation, "variables": variables}).Post(c.endpoint())
 		if err != nil {
 			return c.unreachable("read from iAdvize", err)
 		}
