@@ -43,6 +43,7 @@ var allowed = []struct {
 	{"pkg/queue", []string{"pkg/ticket"}},
 	{"pkg/queue/embed", nil},
 	{"pkg/site", []string{"pkg/ticket", "pkg/cache"}},
+	{"pkg/check", []string{"pkg/ticket", "pkg/iadvize", "pkg/zendesk", "pkg/site"}},
 	{"pkg/console", []string{"pkg/ticket", "pkg/observe", "pkg/limit", "pkg/queue", "pkg/site"}},
 	{"pkg/sim", nil},
 	{"pkg/sim/simzendesk", []string{"pkg/sim"}},
