@@ -12,8 +12,10 @@ import (
 )
 
 type sitesCommand struct {
-	List   sitesListCommand   `cmd:"" help:"What is in force."`
-	Schema sitesSchemaCommand `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
+	List      sitesListCommand      `cmd:"" help:"What is in force."`
+	Schema    sitesSchemaCommand    `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
+	Check     sitesCheckCommand     `cmd:"" help:"Ask the accounts whether each site would work, and say what to change."`
+	Provision sitesProvisionCommand `cmd:"" help:"Create the ticket fields that a site wants and has not."`
 }
 
 type sitesSchemaCommand struct{}

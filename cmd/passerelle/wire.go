@@ -16,6 +16,7 @@ import (
 	"passerelle/pkg/queue"
 	"passerelle/pkg/queue/embed"
 	"passerelle/pkg/site"
+	"passerelle/pkg/token"
 	"passerelle/pkg/zendesk"
 	"passerelle/worker"
 )
@@ -99,7 +100,7 @@ func (n natsLog) Tracef(string, ...any)           {}
 
 // clients are those of the accounts in force, made when they are first used, and anew when their settings change.
 type clients struct {
-	queue  *queue.Queue
+	tokens token.Store // nil: tokens of this process alone
 	config func() *site.Config
 
 	mu      sync.Mutex
@@ -110,6 +111,10 @@ type clients struct {
 type made[S any, C any] struct {
 	settings S
 	client   C
+}
+
+func newClients(tokens token.Store) *clients {
+	return &clients{tokens: tokens, zendesk: map[string]made[site.Zendesk, *zendesk.Client]{}, iadvize: map[string]made[site.IAdvize, *iadvize.Client]{}}
 }
 
 func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
@@ -133,7 +138,7 @@ func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
 	if t := settings.Auth.APIToken; t != nil {
 		account.APIToken = pair(t.Email, t.Token)
 	}
-	client := zendesk.NewClient(account, c.queue)
+	client := zendesk.NewClient(account, c.tokens)
 	c.zendesk[name] = made[site.Zendesk, *zendesk.Client]{settings, client}
 	return client, true
 }
@@ -155,7 +160,7 @@ func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
 	}
 	client := iadvize.NewClient(iadvize.Connection{
 		Name: name, URL: url, TokenURL: tokenURL, Platform: settings.Platform, Credentials: pair(settings.Username, settings.Password),
-	}, c.queue)
+	}, c.tokens)
 	c.iadvize[name] = made[site.IAdvize, *iadvize.Client]{settings, client}
 	return client, true
 }
@@ -195,7 +200,7 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 		}
 		done.add(func() { _ = redis.Close() })
 	}
-	all := &clients{queue: q, zendesk: map[string]made[site.Zendesk, *zendesk.Client]{}, iadvize: map[string]made[site.IAdvize, *iadvize.Client]{}}
+	all := newClients(q)
 	directory := site.NewDirectory(config, redis, func(name string) (site.Account, bool) { return all.zendeskClient(name) })
 	all.config = directory.Config
 	done.add(all.close)

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"passerelle/pkg/check"
+	"passerelle/pkg/site"
+	"passerelle/pkg/ticket"
+	"passerelle/pkg/token"
+)
+
+type sitesCheckCommand struct {
+	Sites []string `arg:"" optional:"" name:"site" help:"Sites to check; all without."`
+	All   bool     `help:"Say of each check that found nothing what it looked at; JSON always does."`
+}
+
+// Run checks the sites. It fails when one of them would.
+func (c *sitesCheckCommand) Run(ctx context.Context, std streams) error {
+	e, config, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	var done cleanups
+	defer done.run()
+	all := visitClients(ctx, e, config, std, &done)
+	checker := check.New(config, func(name string) (check.Zendesk, bool) { return all.zendeskClient(name) },
+		func(name string) (check.IAdvize, bool) { return all.iadvizeClient(name) })
+	printed := []check.Finding{} // [] and not null, when there are none
+	var failed []string
+	for _, name := range c.Sites {
+		findings, err := checker.Site(ctx, name)
+		if err != nil {
+			return fmt.Errorf("check site %s: %w", name, err)
+		}
+		if check.Failed(findings) {
+			failed = append(failed, name)
+		}
+		printed = append(printed, findings...)
+		if !std.json {
+			c.print(std.out, config.Sites[name], findings)
+		}
+	}
+	if std.json {
+		if err := printJSON(std, printed); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d checked sites would fail: %s", len(failed), len(c.Sites), strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+// configuration reads the file and completes the list of sites.
+func (c *sitesCheckCommand) configuration() (environment, *site.Config, error) {
+	e, err := readEnvironment()
+	if err != nil {
+		return e, nil, err
+	}
+	config, err := site.Load(e.Config)
+	if err != nil {
+		return e, nil, err
+	}
+	for _, name := range c.Sites {
+		if err := knownSite(config, name); err != nil {
+			return e, nil, err
+		}
+	}
+	if len(c.Sites) == 0 {
+		c.Sites = slices.Sorted(maps.Keys(config.Sites))
+	}
+	return e, config, nil
+}
+
+func knownSite(config *site.Config, name string) error {
+	if _, ok := config.Sites[name]; !ok {
+		return usageError{fmt.Errorf("there is no site %q in the configuration; passerelle sites list shows those that there are", name)}
+	}
+	return nil
+}
+
+// visitClients makes the clients of a command. Their tokens are those of the processes that serve, where there is a
+// store of these: iAdvize allows few log-ins.
+func visitClients(ctx context.Context, e environment, config *site.Config, std streams, done *cleanups) *clients {
+	all := newClients(storedTokens(ctx, e, std, done))
+	all.config = func() *site.Config { return config }
+	done.add(all.close)
+	return all
+}
+
+func storedTokens(ctx context.Context, e environment, std streams, done *cleanups) token.Store {
+	if _, err := os.Stat(e.DataDir); e.NATSURL == "" && err != nil {
+		return nil // nothing has served here yet
+	}
+	q, err := visitQueue(ctx, e, done)
+	if err != nil {
+		_, _ = fmt.Fprintf(std.err, "passerelle: %v; going on with log-ins of our own\n", err)
+		return nil
+	}
+	return q
+}
+
+const reportWidth = 110
+
+// print writes the report of one site for people.
+func (c *sitesCheckCommand) print(out io.Writer, s ticket.Site, findings []check.Finding) {
+	var right []string
+	counts := map[check.Level]int{}
+	for _, f := range findings {
+		counts[f.Level]++
+	}
+	_, _ = fmt.Fprintf(out, "%s: %s, %s   (Zendesk %s, iAdvize %s, project %s-%d)\n", s.Name, plural(counts[check.Error], "error"),
+		plural(counts[check.Warning], "warning"), s.Account, s.IAdvize, s.Platform, s.ProjectID)
+	for _, f := range findings {
+		if f.Level == check.OK && !c.All {
+			right = append(right, f.Check)
+			continue
+		}
+		level := string(f.Level)
+		if f.Level == check.Error {
+			level = "ERROR"
+		}
+		paragraph(out, fmt.Sprintf("  %-8s %-26s ", level, f.Check), f.Message)
+		if f.Effect != "" {
+			paragraph(out, strings.Repeat(" ", 37)+" then: ", f.Effect)
+		}
+		if f.Fix != "" {
+			paragraph(out, strings.Repeat(" ", 37)+" mend: ", f.Fix)
+		}
+	}
+	if len(right) > 0 {
+		paragraph(out, "  ok       ", strings.Join(right, ", "))
+	}
+	_, _ = fmt.Fprintln(out)
+}
+
+// paragraph writes a text behind a heading, with its further lines below its first one.
+func paragraph(out io.Writer, heading, words string) {
+	indent := len(heading)
+	lines := strings.Split(text.WrapSoft(words, max(reportWidth-indent, 40)), "\n")
+	for i, line := range lines {
+		if i > 0 {
+			heading = strings.Repeat(" ", indent)
+		}
+		_, _ = fmt.Fprintln(out, strings.TrimRight(heading+line, " "))
+	}
+}
+
+func plural(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what + "s"
+	case 1:
+		return "1 " + what
+	default:
+		return fmt.Sprintf("%d %ss", n, what)
+	}
+}

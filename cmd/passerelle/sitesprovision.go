@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"passerelle/pkg/check"
+	"passerelle/pkg/site"
+)
+
+type sitesProvisionCommand struct {
+	Site   string `arg:"" help:"Site whose ticket fields are wanted."`
+	DryRun bool   `help:"Say what would be created, and create nothing."`
+}
+
+// Run creates what is missing and prints the ids for the configuration.
+func (c sitesProvisionCommand) Run(ctx context.Context, std streams) error {
+	e, err := readEnvironment()
+	if err != nil {
+		return err
+	}
+	config, err := site.Load(e.Config)
+	if err != nil {
+		return err
+	}
+	if err := knownSite(config, c.Site); err != nil {
+		return err
+	}
+	var done cleanups
+	defer done.run()
+	s := config.Sites[c.Site]
+	client, ok := visitClients(ctx, e, config, std, &done).zendeskClient(s.Account)
+	if !ok {
+		return fmt.Errorf("zendesk.%s.url cannot be resolved; set what it refers to", s.Account)
+	}
+	provision, err := check.Provide(ctx, client, s, c.DryRun)
+	// What was made before an error is printed all the same: its ids are worth having.
+	if std.json {
+		return errors.Join(err, printJSON(std, provision))
+	}
+	c.print(std, provision)
+	return err
+}
+
+func (c sitesProvisionCommand) print(std streams, p check.Provision) {
+	states := map[check.State]string{
+		check.Configured: "configured, left alone", check.Unknown: "configured, but not in the account", check.Found: "there already", check.Created: "created", check.WouldCreate: "would be created",
+	}
+	rows := make([]table.Row, 0, len(p.Fields))
+	for _, f := range p.Fields {
+		form := "on it"
+		switch {
+		case p.FormID == 0:
+			form = "no forms"
+		case f.State == check.Unknown:
+			form = ""
+		case f.OnForm && p.DryRun:
+			form = "would be put on it"
+		case f.OnForm:
+			form = "put on it"
+		}
+		id := any(f.ID)
+		if f.ID == 0 {
+			id = ""
+		}
+		rows = append(rows, table.Row{f.Key, id, f.Title, f.Type, states[f.State], form})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	printTable(std, table.Row{"Field", "ID", "Title", "Type", "State", fmt.Sprintf("Form %d", p.FormID)}, rows)
+	if !p.DryRun {
+		_, _ = fmt.Fprintf(std.out, "\nPut the ids into the configuration, then run: passerelle sites check %s\n\n%s", p.Site, p.YAML())
+	}
+}
