@@ -104,11 +104,16 @@ func TestRefreshTokensRotate(t *testing.T) {
 		return b.do("POST", "/oauth/tokens", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 	}
 	second := refresh("first").want(t, 200)
-	refresh("first").want(t, 400)
+	wantJSON(t, refresh("first").want(t, 400).at("error"), `"invalid_grant"`)
+	if got := second.id("refresh_token_expires_in"); got != 30*86400 {
+		t.Errorf("a refresh token of %d s", got)
+	}
 	third := refresh(second.at("refresh_token").(string)).want(t, 200)
+	b.do("GET", "/api/v2/tickets", "", "Authorization", "Bearer "+second.at("access_token").(string)).want(t, 401) // it ended with its refresh token
 	b.do("GET", "/api/v2/tickets", "", "Authorization", "Bearer "+third.at("access_token").(string)).want(t, 200)
 	b.clock.move(30 * 24 * time.Hour)
 	refresh(third.at("refresh_token").(string)).want(t, 400)
+	wantJSON(t, b.acme.TokenRequests(), `{"by_grant":{"refresh_token":4},"refused":{"invalid_grant":2},"issued":2,"reused":1}`)
 
 	code := func(c string) answer {
 		return b.do("POST", "/oauth/tokens", fmt.Sprintf(`{"grant_type":"authorization_code","client_id":"passerelle","client_secret":"hush","code":%q}`, c))
@@ -171,4 +176,23 @@ func TestBodies(t *testing.T) {
 		b.do("POST", "/api/v2/imports/tickets", body).want(t, 400)
 	}
 	b.do("POST", "/api/v2/tickets", string(make([]byte, maxBody+1))).want(t, 413)
+}
+
+func TestScopesOfARefreshToken(t *testing.T) {
+	b := newBench(t, Config{}, func(a *Account) { a.OAuthScopes = []string{"tickets:read", "tickets:write"} })
+	refresh := func(token, scope string) answer {
+		return b.do("POST", "/oauth/tokens", fmt.Sprintf(`{"grant_type":"refresh_token","client_id":"passerelle","client_secret":"hush","refresh_token":%q,"scope":%q}`, token, scope))
+	}
+	first := b.acme.NewRefreshToken()
+	wantJSON(t, refresh(first, "write").want(t, 400).at("error"), `"invalid_scope"`) // not the client's
+	a := refresh(first, "").want(t, 200)
+	wantJSON(t, a.at("scope"), `"tickets:read tickets:write"`)
+	a = refresh(a.at("refresh_token").(string), "tickets:read").want(t, 200)
+	wantJSON(t, refresh(a.at("refresh_token").(string), "tickets:write").want(t, 400).at("error"), `"invalid_scope"`) // given up
+	bearer := "Bearer " + a.at("access_token").(string)
+	b.do("GET", "/api/v2/tickets", "", "Authorization", bearer).want(t, 200)
+	b.do("POST", "/api/v2/tickets", `{"ticket":{`+plain+`}}`, "Authorization", bearer).want(t, 403)
+	b.acme.RevokeRefreshTokens()
+	b.do("GET", "/api/v2/tickets", "", "Authorization", bearer).want(t, 401)
+	wantJSON(t, refresh(a.at("refresh_token").(string), "").want(t, 400).at("error"), `"invalid_grant"`)
 }

@@ -3,6 +3,8 @@ package simzendesk
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,6 +30,15 @@ var granularResources = []string{"tickets", "users", "organizations", "triggers"
 type grant struct {
 	scopes []string
 	ends   time.Time
+	access string // of a refresh token: the access token that came with it, which ends with it
+}
+
+// TokenRequests counts what arrived at POST /oauth/tokens, faults not included.
+type TokenRequests struct {
+	ByGrant map[string]int `json:"by_grant"` // grant type to requests, refused ones included
+	Refused map[string]int `json:"refused"`  // OAuth error code to requests
+	Issued  int            `json:"issued"`   // access tokens
+	Reused  int            `json:"reused"`   // requests with a refresh token that was used before
 }
 
 // tokens are an account's OAuth tokens. Safe for concurrent use.
@@ -36,19 +47,27 @@ type tokens struct {
 	access  map[string]grant
 	refresh map[string]grant
 	codes   map[string]grant
-	issued  int
+	used    map[string]bool // refresh tokens
+	counts  TokenRequests
 }
 
 func newTokens(account Account) *tokens {
-	t := &tokens{access: map[string]grant{}, refresh: map[string]grant{}, codes: map[string]grant{}}
+	t := &tokens{
+		access: map[string]grant{}, refresh: map[string]grant{}, codes: map[string]grant{}, used: map[string]bool{},
+		counts: TokenRequests{ByGrant: map[string]int{}, Refused: map[string]int{}},
+	}
 	if account.RefreshToken != "" {
-		scopes := account.OAuthScopes
-		if scopes == nil {
-			scopes = []string{"read", "write"}
-		}
-		t.refresh[account.RefreshToken] = grant{scopes: scopes}
+		t.refresh[account.RefreshToken] = grant{scopes: account.firstScopes()}
 	}
 	return t
+}
+
+// firstScopes are those that a person grants when the client does not say which.
+func (acc *Account) firstScopes() []string {
+	if acc.OAuthScopes != nil {
+		return acc.OAuthScopes
+	}
+	return []string{"read", "write"}
 }
 
 // live tells whether the grant still holds. A first refresh token has no end.
@@ -75,7 +94,39 @@ func (a *AccountState) RevokeTokens() {
 func (a *AccountState) TokensIssued() int {
 	a.tokens.mu.Lock()
 	defer a.tokens.mu.Unlock()
-	return a.tokens.issued
+	return a.tokens.counts.Issued
+}
+
+// TokenRequests counts what was asked for and what was refused.
+func (a *AccountState) TokenRequests() TokenRequests {
+	a.tokens.mu.Lock()
+	defer a.tokens.mu.Unlock()
+	counts := a.tokens.counts
+	counts.ByGrant, counts.Refused = maps.Clone(counts.ByGrant), maps.Clone(counts.Refused)
+	return counts
+}
+
+// NewRefreshToken is what a person gets by an authorization-code flow. Without scopes it has those of the account's
+// client. It has no end until it is used.
+func (a *AccountState) NewRefreshToken(scopes ...string) string {
+	a.tokens.mu.Lock()
+	defer a.tokens.mu.Unlock()
+	if len(scopes) == 0 {
+		scopes = a.account.firstScopes()
+	}
+	refresh := rand.Text()
+	a.tokens.refresh[refresh] = grant{scopes: scopes}
+	return refresh
+}
+
+// RevokeRefreshTokens ends all refresh tokens of the account, and the access tokens that came with them.
+func (a *AccountState) RevokeRefreshTokens() {
+	a.tokens.mu.Lock()
+	defer a.tokens.mu.Unlock()
+	for _, g := range a.tokens.refresh {
+		delete(a.tokens.access, g.access)
+	}
+	clear(a.tokens.refresh)
 }
 
 // NewAuthorizationCode makes a code for grant type authorization_code. It can be used once, within two minutes.
@@ -83,7 +134,7 @@ func (a *AccountState) NewAuthorizationCode(scopes ...string) string {
 	a.tokens.mu.Lock()
 	defer a.tokens.mu.Unlock()
 	code := rand.Text()
-	a.tokens.codes[code] = grant{scopes, a.now().Add(codeLife)}
+	a.tokens.codes[code] = grant{scopes: scopes, ends: a.now().Add(codeLife)}
 	return code
 }
 
@@ -94,6 +145,24 @@ func oauthError(status int, code, description string) reply {
 // issueToken answers POST /oauth/tokens, in JSON or as a form.
 func issueToken(c *call) reply {
 	in := input{}
+	r := c.issueToken(in)
+	c.a.tokens.count(in.text("grant_type"), r)
+	return r
+}
+
+func (t *tokens) count(grantType string, r reply) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.ByGrant[grantType]++
+	var refused struct {
+		Error string `json:"error"`
+	}
+	if r.Status != http.StatusOK && json.Unmarshal(r.Body, &refused) == nil {
+		t.counts.Refused[refused.Error]++
+	}
+}
+
+func (c *call) issueToken(in input) reply {
 	if strings.HasPrefix(c.r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		values, err := url.ParseQuery(string(c.body))
 		if err != nil {
@@ -116,7 +185,7 @@ func issueToken(c *call) reply {
 		return oauthError(http.StatusBadRequest, "invalid_request", "expires_in or refresh_token_expires_in is out of bounds")
 	}
 	scopes := strings.Fields(in.text("scope"))
-	if len(scopes) == 0 {
+	if len(scopes) == 0 && in.text("grant_type") != "refresh_token" {
 		scopes = []string{"read"}
 	}
 	if !account.mayAsk(scopes) {
@@ -170,12 +239,27 @@ func (t *tokens) issue(in input, scopes []string, now time.Time, life, refreshLi
 		if in.text("grant_type") == "authorization_code" {
 			kind, key = t.codes, in.text("code")
 		}
+		if t.used[key] {
+			t.counts.Reused++
+		}
 		g, found := kind[key]
 		if !found || !g.live(now) {
 			return oauthError(http.StatusBadRequest, "invalid_grant", "The provided authorization grant is invalid, expired, revoked, or was issued to another client.")
 		}
+		if in.text("grant_type") == "refresh_token" {
+			if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(g.scopes, s) }) {
+				return oauthError(http.StatusBadRequest, "invalid_scope", "The requested scope exceeds the scope granted by the resource owner.")
+			}
+			t.used[key] = true
+		}
+		// The exchange ends the refresh token and the access token that came with it:
+		// https://support.zendesk.com/hc/en-us/articles/9182123625370
 		delete(kind, key)
-		if scopes = g.scopes; len(scopes) == 0 {
+		delete(t.access, g.access)
+		if len(scopes) == 0 || in.text("grant_type") == "authorization_code" {
+			scopes = g.scopes
+		}
+		if len(scopes) == 0 {
 			scopes = []string{"read"}
 		}
 	default:
@@ -187,12 +271,12 @@ func (t *tokens) issue(in input, scopes []string, now time.Time, life, refreshLi
 		}
 	}
 	access := rand.Text() + rand.Text()
-	t.access[access] = grant{scopes, now.Add(time.Duration(life) * time.Second)}
-	t.issued++
+	t.access[access] = grant{scopes: scopes, ends: now.Add(time.Duration(life) * time.Second)}
+	t.counts.Issued++
 	body := object{"access_token": access, "token_type": "bearer", "scope": strings.Join(scopes, " "), "expires_in": life}
 	if refreshable {
 		refresh := rand.Text() + rand.Text()
-		t.refresh[refresh] = grant{scopes, now.Add(time.Duration(refreshLife) * time.Second)}
+		t.refresh[refresh] = grant{scopes, now.Add(time.Duration(refreshLife) * time.Second), access}
 		body["refresh_token"], body["refresh_token_expires_in"] = refresh, refreshLife
 	}
 	return jsonReply(http.StatusOK, body)
