@@ -63,6 +63,7 @@ type service struct {
 	worker  *worker.Worker // nil without that role
 	servers []*listening
 	done    cleanups
+	warned  sync.Map // accounts whose API token was warned of
 }
 
 // listening is an HTTP server with its address.
@@ -97,6 +98,7 @@ func openService(ctx context.Context, e environment, config *site.Config, log ze
 	metrics := observe.NewMetrics()
 	if slices.Contains(roles, "worker") {
 		s.worker = worker.New(q, s.works.deliverer, log, meters{metrics, watch})
+		s.warnOfAPITokens(config)
 	}
 	if slices.Contains(roles, "ingest") {
 		handler := ingest.New(q, s.works.directory, log, metrics)
@@ -175,6 +177,7 @@ func (s *service) run(ctx context.Context) error {
 	parts.Go(func() { s.works.directory.Watch(ctx, s.Config, s.changed) })
 	if s.worker != nil {
 		parts.Go(func() { s.worker.Run(ctx, work) })
+		parts.Go(func() { s.keepTokens(ctx) })
 	}
 	<-ctx.Done()
 	s.log.Info().Dur("within_ms", s.DrainTimeout).Msg("ending: finishing what is in work")
@@ -204,6 +207,7 @@ func (s *service) changed(config *site.Config, err error) {
 	}
 	s.log.Info().Str("revision", config.Revision).Int("sites", len(config.Sites)).Msg("changed configuration in force")
 	reportSecrets(config, s.log)
+	s.warnOfAPITokens(config)
 }
 
 func (s *service) close() { s.done.run() }

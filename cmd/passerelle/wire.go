@@ -134,6 +134,9 @@ func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
 	account := zendesk.Account{Name: name, URL: url}
 	if o := settings.Auth.OAuth; o != nil {
 		account.OAuth = pair(o.ClientID, o.ClientSecret)
+		if o.RefreshToken != "" {
+			account.RefreshToken = o.RefreshToken.Resolve
+		}
 	}
 	if t := settings.Auth.APIToken; t != nil {
 		account.APIToken = pair(t.Email, t.Token)
@@ -188,6 +191,7 @@ func pair(a, b site.Ref) func() (string, string, error) {
 type works struct {
 	directory *site.Directory
 	deliverer *worker.Deliverer
+	clients   *clients
 }
 
 // wireWorks connects sites, accounts and queue.
@@ -210,5 +214,5 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 		Tickets:       func(name string) (worker.Tickets, bool) { return all.zendeskClient(name) },
 		Ledger:        q,
 	}, worker.Settings{Slots: e.WorkerSlots, Patience: e.Patience, Expiry: e.JobExpiry})
-	return works{directory, deliverer}, nil
+	return works{directory, deliverer, all}, nil
 }

@@ -54,8 +54,11 @@ func NewClient(c Connection, store token.Store) *Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport:     transport(),
 	}).SetResponseBodyLimit(maxBody).SetLogger(silent{}).SetHeader("User-Agent", "passerelle")
-	// The stored token is sealed by the password as it is at the start; after a change the others log in once more.
-	_, password, _ := c.Credentials()
+	// The stored token is sealed by the password; after a change of it the others log in once more.
+	password := func() (string, error) {
+		_, password, err := c.Credentials()
+		return password, err
+	}
 	client.tokens = token.NewSource("iadvize/"+c.Name, password, store, client.logIn)
 	return client
 }

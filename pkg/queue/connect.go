@@ -41,6 +41,7 @@ type Queue struct {
 	dead   jetstream.Stream
 	ledger jetstream.KeyValue
 	tokens jetstream.KeyValue
+	chains jetstream.KeyValue
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams and buckets. Settings of existing
@@ -105,7 +106,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 	for _, b := range []struct {
 		config jetstream.KeyValueConfig
 		into   *jetstream.KeyValue
-	}{{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}} {
+	}{{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains}} {
 		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
 			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)
 		}

@@ -69,16 +69,11 @@ func (q *Queue) Write(ctx context.Context, job ticket.Job, old, e Entry) (Entry,
 	if err != nil {
 		return Entry{}, fmt.Errorf("write ledger: %w", err)
 	}
-	if old.revision == 0 {
-		e.revision, err = q.ledger.Create(ctx, string(job), body)
-	} else {
-		e.revision, err = q.ledger.Update(ctx, string(job), body, old.revision)
-	}
-	var api *jetstream.APIError
+	e.revision, err = replace(ctx, q.ledger, string(job), body, old.revision)
 	switch {
 	case err == nil:
 		return e, nil
-	case errors.Is(err, jetstream.ErrKeyExists), errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+	case errors.Is(err, errChanged):
 		return Entry{}, ErrMoved
 	default:
 		return Entry{}, fmt.Errorf("write ledger: %w", err)

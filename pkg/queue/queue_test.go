@@ -427,3 +427,44 @@ func TestTokensAreLeasedToOneProcess(t *testing.T) {
 		t.Errorf("token = %q, %v", sealed, err)
 	}
 }
+
+func TestRefreshTokensOutliveARestartAndAreReplacedInTurn(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	const name = "zendesk/acme/refresh/0123"
+	revision := uint64(0)
+	for i := range 3 {
+		server, err := embed.Start(embed.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := queue.Open(ctx, queue.Options{Server: server})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, stored, err := q.LoadChain(ctx, name)
+		if err != nil || stored != revision || i > 0 && string(sealed) != fmt.Sprint("sealed ", i-1) {
+			t.Errorf("chain = %q at %d, %v; want that of revision %d", sealed, stored, err, revision)
+		}
+		old := revision
+		if revision, _, err = q.SaveChain(ctx, name, fmt.Appendf(nil, "sealed %d", i), revision); err != nil {
+			t.Fatal(err)
+		}
+		for _, late := range []uint64{0, old} {
+			if _, ok, err := q.SaveChain(ctx, name, []byte("late"), late); ok || err != nil {
+				t.Errorf("a process that was late by one overwrote it: %v, %v", ok, err)
+			}
+		}
+		if i == 2 {
+			server.Close()
+			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			_, _, loadErr := q.LoadChain(short, name)
+			_, ok, saveErr := q.SaveChain(short, name, nil, revision)
+			if loadErr == nil || saveErr == nil || ok {
+				t.Error("no error from a server that is gone")
+			}
+			cancel()
+		}
+		q.Close()
+		server.Close()
+	}
+}

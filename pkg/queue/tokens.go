@@ -61,3 +61,57 @@ func (q *Queue) LeaseToken(ctx context.Context, name string, life time.Duration)
 		_ = q.tokens.Delete(context.WithoutCancel(ctx), key, jetstream.LastRevision(revision))
 	}, true, nil
 }
+
+// The newest refresh token of a chain must outlive the refresh token itself, which Zendesk lets live 90 days at most.
+const (
+	chainsBucket = "chains"
+	chainLife    = 100 * 24 * time.Hour
+)
+
+func chainsConfig(replicas int) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{
+		Bucket: chainsBucket, Description: "sealed refresh tokens, each the newest of its chain", TTL: chainLife, History: 1,
+		Storage: jetstream.FileStorage, Replicas: replicas,
+	}
+}
+
+// LoadChain gives a sealed refresh token with its revision; nil and 0 when there is none.
+func (q *Queue) LoadChain(ctx context.Context, name string) (sealed []byte, revision uint64, err error) {
+	entry, err := q.chains.Get(ctx, tokenKey("chain", name))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read refresh token: %w", err)
+	}
+	return entry.Value(), entry.Revision(), nil
+}
+
+// SaveChain replaces the sealed refresh token of that revision, for all processes. ok is false, and nothing is stored,
+// when there is another one by now.
+func (q *Queue) SaveChain(ctx context.Context, name string, sealed []byte, revision uint64) (stored uint64, ok bool, err error) {
+	stored, err = replace(ctx, q.chains, tokenKey("chain", name), sealed, revision)
+	switch {
+	case errors.Is(err, errChanged):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("store refresh token: %w", err)
+	}
+	return stored, true, nil
+}
+
+var errChanged = errors.New("another process changed it meanwhile")
+
+// replace writes a key that has that revision; 0 means that there is none.
+func replace(ctx context.Context, kv jetstream.KeyValue, key string, value []byte, revision uint64) (stored uint64, err error) {
+	if revision == 0 {
+		stored, err = kv.Create(ctx, key, value)
+	} else {
+		stored, err = kv.Update(ctx, key, value, revision)
+	}
+	var api *jetstream.APIError
+	if errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return 0, errChanged
+	}
+	return stored, err
+}

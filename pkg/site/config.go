@@ -247,6 +247,9 @@ func (c *checker) account(name string, a Zendesk) Zendesk {
 	case a.Auth.OAuth != nil:
 		c.ref(key+".auth.oauth.client_id", a.Auth.OAuth.ClientID)
 		c.ref(key+".auth.oauth.client_secret", a.Auth.OAuth.ClientSecret)
+		if a.Auth.OAuth.RefreshToken != "" {
+			c.ref(key+".auth.oauth.refresh_token", a.Auth.OAuth.RefreshToken)
+		}
 	default:
 		c.ref(key+".auth.api_token.email", a.Auth.APIToken.Email)
 		c.ref(key+".auth.api_token.token", a.Auth.APIToken.Token)

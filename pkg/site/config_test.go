@@ -204,3 +204,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestRefreshTokenOfAnAccount(t *testing.T) {
+	with := func(auth string) (*Config, error) {
+		return Parse("x.yaml", []byte(strings.Replace(sound, `api_token: {email: admin@acme.fr, token: "${ZENDESK_TOKEN}"}`, auth, 1)))
+	}
+	c, err := with(`oauth: {client_id: c, client_secret: s, refresh_token: "${NOT_SET_REFRESH_TOKEN}"}`)
+	if err != nil || c.Zendesk["acme"].Auth.OAuth.RefreshToken != "${NOT_SET_REFRESH_TOKEN}" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if missing := fmt.Sprint(c.Unresolved()); !strings.Contains(missing, "NOT_SET_REFRESH_TOKEN") {
+		t.Errorf("unresolved = %s", missing)
+	}
+	if _, err := with(`oauth: {client_id: c, client_secret: s, refresh_token: "${"}`); err == nil || !strings.Contains(err.Error(), "x.yaml:11: zendesk.acme.auth.oauth.refresh_token: expected a closing }") {
+		t.Errorf("error = %v", err)
+	}
+}

@@ -27,14 +27,15 @@ type Zendesk struct {
 
 // Auth is how an account is reached: exactly one of the two.
 type Auth struct {
-	OAuth    *OAuth    `yaml:"oauth" json:"oauth,omitempty" jsonschema_description:"OAuth client credentials; preferred"`
+	OAuth    *OAuth    `yaml:"oauth" json:"oauth,omitempty" jsonschema_description:"OAuth client; preferred"`
 	APIToken *APIToken `yaml:"api_token" json:"api_token,omitempty" jsonschema_description:"works until 30 April 2027"`
 }
 
-// OAuth is a confidential OAuth client with the client-credentials grant.
+// OAuth is a confidential OAuth client, with the client-credentials grant or, when there is a refresh token, with that.
 type OAuth struct {
 	ClientID     Ref `yaml:"client_id" json:"client_id" jsonschema:"required"`
 	ClientSecret Ref `yaml:"client_secret" json:"client_secret" jsonschema:"required"`
+	RefreshToken Ref `yaml:"refresh_token" json:"refresh_token,omitempty" jsonschema_description:"the first one, of an authorization-code flow; later ones are kept by the product. Absent: client credentials"`
 }
 
 // APIToken is an API token with the e-mail of its user.

@@ -32,7 +32,7 @@ func (c *Config) Unresolved() []Missing {
 		account, key := c.Zendesk[name], "zendesk."+name
 		try(key+".url", account.URL)
 		if o := account.Auth.OAuth; o != nil {
-			try(key+".auth.oauth", o.ClientID, o.ClientSecret)
+			try(key+".auth.oauth", o.ClientID, o.ClientSecret, o.RefreshToken)
 		}
 		if t := account.Auth.APIToken; t != nil {
 			try(key+".auth.api_token", t.Email, t.Token)

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,46 +15,61 @@ import (
 type seal struct {
 	name   []byte
 	cipher cipher.AEAD
-	err    error
 }
 
-func newSeal(name, secret string) seal {
-	key, err := hkdf.Key(sha256.New, []byte(secret), []byte("passerelle"), "token of "+name, 32)
+var (
+	errSealed   = errors.New("the stored token was sealed with another secret")
+	errNoSecret = errors.New("the secret that seals tokens is empty")
+)
+
+const salt = "passerelle"
+
+func newSeal(name, secret string) (seal, error) {
+	if secret == "" {
+		return seal{}, errNoSecret // anybody could derive its key
+	}
+	key, err := hkdf.Key(sha256.New, []byte(secret), []byte(salt), "token of "+name, 32)
 	if err != nil {
-		return seal{err: err}
+		return seal{}, fmt.Errorf("derive the key that seals tokens: %w", err)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return seal{err: err}
+		return seal{}, fmt.Errorf("derive the key that seals tokens: %w", err)
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return seal{name: []byte(name), cipher: aead, err: err}
+	if err != nil {
+		return seal{}, fmt.Errorf("derive the key that seals tokens: %w", err)
+	}
+	return seal{name: []byte(name), cipher: aead}, nil
 }
 
-var errSealed = errors.New("the stored token was sealed with another secret")
-
-func (s seal) close(t Token) ([]byte, error) {
-	if s.err != nil {
-		return nil, fmt.Errorf("seal token: %w", s.err)
-	}
-	plain, err := json.Marshal(t)
+func (s seal) close(v any) ([]byte, error) {
+	plain, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("seal token: %w", err)
 	}
 	return s.cipher.Seal(nil, nil, plain, s.name), nil
 }
 
-func (s seal) open(sealed []byte) (Token, error) {
-	if s.err != nil {
-		return Token{}, fmt.Errorf("open token: %w", s.err)
-	}
+func (s seal) open(sealed []byte, into any) error {
 	plain, err := s.cipher.Open(nil, nil, sealed, s.name)
 	if err != nil {
-		return Token{}, errSealed
+		return errSealed
 	}
-	var t Token
-	if err := json.Unmarshal(plain, &t); err != nil {
-		return Token{}, fmt.Errorf("open token: %w", err)
+	if err := json.Unmarshal(plain, into); err != nil {
+		return fmt.Errorf("open token: %w", err)
 	}
-	return t, nil
+	return nil
+}
+
+// fingerprint tells refresh tokens apart without telling anything of them to those who do not have the secret.
+func fingerprint(secret, name, refresh string) (string, error) {
+	if secret == "" {
+		return "", errNoSecret
+	}
+	sum, err := hkdf.Key(sha256.New, []byte(secret), []byte(salt), "refresh token of "+name+": "+refresh, 10)
+	if err != nil {
+		return "", fmt.Errorf("name the refresh token: %w", err)
+	}
+	return hex.EncodeToString(sum), nil
 }

@@ -1,5 +1,7 @@
 // Package token keeps the access token of one user for all processes that act for that user. iAdvize allows ten
 // log-ins a minute and user, and a Zendesk refresh token is worth nothing once another process has used it.
+//
+// A token comes from a log-in, which may be repeated (NewSource), or from a refresh token, which works once (NewRotating).
 package token
 
 import (
@@ -47,15 +49,21 @@ type Store interface {
 	// LeaseToken gives the right to renew to one process at a time, for at most that long; ok is false while another
 	// one has it.
 	LeaseToken(ctx context.Context, name string, life time.Duration) (release func(), ok bool, err error)
+	// LoadChain gives a sealed refresh token with the revision that SaveChain wants; nil and 0 when there is none. It
+	// must be kept for 90 days at least, which is as long as a refresh token may live.
+	LoadChain(ctx context.Context, name string) (sealed []byte, revision uint64, err error)
+	// SaveChain replaces what LoadChain gave, durably; ok is false, and nothing is stored, when it changed meanwhile.
+	SaveChain(ctx context.Context, name string, sealed []byte, revision uint64) (stored uint64, ok bool, err error)
 }
 
 // Source gives a user's token. Its methods may be called concurrently.
 type Source struct {
-	name  string
-	seal  seal
-	store Store // may be nil: this process alone
-	logIn func(ctx context.Context) (Token, error)
-	now   func() time.Time
+	name   string
+	secret func() (string, error)
+	store  Store // may be nil: this process alone
+	logIn  func(ctx context.Context) (Token, error)
+	chain  *chain // instead of logIn
+	now    func() time.Time
 
 	flight singleflight.Group
 
@@ -67,10 +75,15 @@ type Source struct {
 }
 
 // NewSource makes the source of a user's token. The name tells the user apart from others in the store; the secret is
-// the user's own, and whoever does not have it cannot read the stored token. logIn gets a new token.
-func NewSource(name, secret string, store Store, logIn func(ctx context.Context) (Token, error)) *Source {
-	return &Source{name: name, seal: newSeal(name, secret), store: store, logIn: logIn, now: time.Now}
+// the user's own, and whoever does not have it cannot read the stored token. It is asked for when it is needed; while
+// it cannot be had nothing is shared. logIn gets a new token.
+func NewSource(name string, secret func() (string, error), store Store, logIn func(ctx context.Context) (Token, error)) *Source {
+	return &Source{name: name, secret: secret, store: store, logIn: logIn, now: time.Now}
 }
+
+// SetClock makes the source take the lives of tokens from another clock than the machine's. It must be called before
+// the first use.
+func (s *Source) SetClock(now func() time.Time) { s.now = now }
 
 // Token gives a token that works as far as is known: the one in memory, another process's, or a new one. A log-in that
 // failed is not tried again for some seconds; its error is given meanwhile.
@@ -78,11 +91,14 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	current, now := s.current, s.now()
 	s.mu.Unlock()
-	if !current.due(now) {
+	if !current.due(now) && !s.replaced(now) {
 		return current.Access, nil
 	}
 	// The renewal has a context of its own, so that a caller who gives up fails nobody else.
 	done := s.flight.DoChan("", func() (any, error) {
+		if s.chain != nil {
+			return s.rotate(context.WithoutCancel(ctx), s.fresh)
+		}
 		renewing, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeOver+logInLimit)
 		defer cancel()
 		return s.renew(renewing)
@@ -130,16 +146,21 @@ func (s *Source) renew(ctx context.Context) (Token, error) {
 	defer cancel()
 	t, err := s.logIn(limited)
 	if err != nil {
-		s.mu.Lock()
-		s.rest, s.failure = s.now().Add(restAfter), err
-		s.mu.Unlock()
-		return Token{}, err
+		return Token{}, s.failed(err)
 	}
 	if t.IssuedAt.IsZero() {
 		t.IssuedAt = s.now()
 	}
 	s.share(ctx, t)
 	return s.keep(t), nil
+}
+
+// failed notes why there is no new token, so that it is not tried again at once.
+func (s *Source) failed(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rest, s.failure = s.now().Add(restAfter), err
+	return err
 }
 
 func (s *Source) resting() error {
@@ -197,13 +218,31 @@ func (s *Source) shared(ctx context.Context) (Token, bool) {
 	if err != nil || sealed == nil {
 		return Token{}, false
 	}
-	t, err := s.seal.open(sealed)
+	seal, err := s.seal(s.name)
 	if err != nil {
+		return Token{}, false
+	}
+	var t Token
+	if err := seal.open(sealed, &t); err != nil {
 		return Token{}, false // sealed with another secret: it was changed since
 	}
+	return t, s.good(t)
+}
+
+// good tells whether a token works as far as is known and need not be renewed yet.
+func (s *Source) good(t Token) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return t, !t.due(s.now()) && t.Access != s.refused
+	return !t.due(s.now()) && t.Access != s.refused
+}
+
+// seal gives what seals under that name. It is made anew each time, because the secret may change.
+func (s *Source) seal(name string) (seal, error) {
+	secret, err := s.secret()
+	if err != nil {
+		return seal{}, err
+	}
+	return newSeal(name, secret)
 }
 
 // share keeps the new token for the others. If that fails they log in themselves.
@@ -211,7 +250,11 @@ func (s *Source) share(ctx context.Context, t Token) {
 	if s.store == nil {
 		return
 	}
-	if sealed, err := s.seal.close(t); err == nil {
+	seal, err := s.seal(s.name)
+	if err != nil {
+		return
+	}
+	if sealed, err := seal.close(t); err == nil {
 		_ = s.store.SaveToken(ctx, s.name, sealed)
 	}
 }

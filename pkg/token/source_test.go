@@ -16,6 +16,8 @@ type memory struct {
 	sealed map[string][]byte
 	leased map[string]bool
 	broken bool
+
+	revisions map[string]uint64
 }
 
 func (m *memory) LoadToken(_ context.Context, name string) ([]byte, error) {
@@ -74,7 +76,7 @@ func TestOneLogInServesAllProcesses(t *testing.T) {
 		store, d := &memory{}, &desk{life: 5 * time.Minute}
 		var sources []*Source
 		for range 4 {
-			sources = append(sources, NewSource("iadvize/main", "secret", store, d.logIn))
+			sources = append(sources, NewSource("iadvize/main", fixed("secret"), store, d.logIn))
 		}
 		// Fifteen minutes with a token of five: each ends at nine tenths of its life.
 		for range 15 * 60 / 5 {
@@ -100,7 +102,7 @@ func TestOneLogInServesAllProcesses(t *testing.T) {
 func TestARefusedTokenIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, d := &memory{}, &desk{life: time.Hour}
-		a, b := NewSource("n", "secret", store, d.logIn), NewSource("n", "secret", store, d.logIn)
+		a, b := NewSource("n", fixed("secret"), store, d.logIn), NewSource("n", fixed("secret"), store, d.logIn)
 		first, err := a.Token(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +126,7 @@ func TestAnotherSecretDoesNotReadTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, d := &memory{}, &desk{life: time.Hour}
 		for i, secret := range []string{"old", "new"} {
-			if _, err := NewSource("n", secret, store, d.logIn).Token(t.Context()); err != nil || d.n != i+1 {
+			if _, err := NewSource("n", fixed(secret), store, d.logIn).Token(t.Context()); err != nil || d.n != i+1 {
 				t.Errorf("%s: %d log-ins, %v", secret, d.n, err)
 			}
 		}
@@ -134,7 +136,7 @@ func TestAnotherSecretDoesNotReadTheToken(t *testing.T) {
 func TestLogInsThatFailAreSpaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{life: time.Hour, err: errors.New("refused")}
-		s := NewSource("n", "secret", nil, d.logIn)
+		s := NewSource("n", fixed("secret"), nil, d.logIn)
 		for range 60 {
 			if _, err := s.Token(t.Context()); err == nil {
 				t.Fatal("no error")
@@ -160,7 +162,7 @@ func TestLogInsThatFailAreSpaced(t *testing.T) {
 func TestAStoreThatFailsCostsALogIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{life: time.Hour}
-		if _, err := NewSource("n", "secret", &memory{broken: true}, d.logIn).Token(t.Context()); err != nil {
+		if _, err := NewSource("n", fixed("secret"), &memory{broken: true}, d.logIn).Token(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -169,7 +171,7 @@ func TestAStoreThatFailsCostsALogIn(t *testing.T) {
 func TestACallerThatGivesUpFailsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{life: time.Hour}
-		s := NewSource("n", "secret", nil, d.logIn)
+		s := NewSource("n", fixed("secret"), nil, d.logIn)
 		ctx, cancel := context.WithCancel(t.Context())
 		gaveUp, got := make(chan error), make(chan error)
 		go func() { _, err := s.Token(ctx); gaveUp <- err }()
@@ -190,7 +192,7 @@ func TestALeaseOfADeadProcessIsNotWaitedForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, d := &memory{leased: map[string]bool{"n": true}}, &desk{life: time.Hour}
 		before := time.Now()
-		if _, err := NewSource("n", "secret", store, d.logIn).Token(t.Context()); err != nil {
+		if _, err := NewSource("n", fixed("secret"), store, d.logIn).Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(before); took > 7*time.Second {

@@ -23,6 +23,12 @@ type Account struct {
 	URL      string // as https://acme.zendesk.com
 	OAuth    func() (clientID, clientSecret string, err error)
 	APIToken func() (email, token string, err error)
+
+	// RefreshToken gives the first refresh token of an authorization-code flow, for OAuth; nil: client credentials. It
+	// needs the store, which the later ones are kept in.
+	RefreshToken func() (string, error)
+	TokenLife    time.Duration    // to ask for, of access tokens: 5 min to 48 h; 0: 2 h
+	Now          func() time.Time // for the lives of tokens; nil: time.Now
 }
 
 // Bounds of a call.
@@ -30,8 +36,6 @@ const (
 	callTimeout   = 25 * time.Second // below the time after which the queue hands the job to another worker
 	maxBody       = 16 << 20
 	maxRetryAfter = 15 * time.Minute // larger values were seen and make no sense
-	oauthLife     = 2 * time.Hour
-	oauthScopes   = "read write"
 )
 
 // Client works for one account. Its methods may be called concurrently. Their errors are *ticket.Failure.
@@ -54,8 +58,7 @@ func NewClient(a Account, store token.Store) *Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}).SetBaseURL(a.URL).SetResponseBodyLimit(maxBody).SetLogger(silent{}).SetHeader("User-Agent", "passerelle").SetDisableWarn(true)
 	if a.OAuth != nil {
-		_, secret, _ := a.OAuth()
-		c.tokens = token.NewSource(c.gate, secret, store, c.logIn)
+		c.tokens = c.tokenSource(store)
 	}
 	return c
 }
@@ -67,41 +70,12 @@ func (silent) Errorf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 func (silent) Debugf(string, ...any) {}
 
-// Close ends idle connections.
-func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
-
-// logIn uses the client-credentials grant.
-// https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/
-func (c *Client) logIn(ctx context.Context) (token.Token, error) {
-	id, secret, err := c.account.OAuth()
-	if err != nil {
-		return token.Token{}, c.unresolved(err)
+// Close waits for a token that is being renewed, for a few seconds at most, and ends idle connections.
+func (c *Client) Close() {
+	if c.tokens != nil {
+		c.tokens.Finish()
 	}
-	response, err := c.http.R().SetContext(ctx).SetBody(map[string]any{
-		"grant_type": "client_credentials", "client_id": id, "client_secret": secret, "scope": oauthScopes, "expires_in": int(oauthLife.Seconds()),
-	}).Post("/oauth/tokens")
-	if err != nil {
-		return token.Token{}, c.lost(request{what: "log in to Zendesk"}, err)
-	}
-	var answer struct {
-		Access    string `json:"access_token"`
-		ExpiresIn int64  `json:"expires_in"` // seconds; absent: does not end by itself
-	}
-	switch status := response.StatusCode(); {
-	case status == http.StatusBadRequest: // invalid_client, invalid_scope and their like
-		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, http.StatusUnauthorized, readProblem(response.Body()), response)
-	case status < 200 || status > 299:
-		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, status, readProblem(response.Body()), response)
-	}
-	if err := json.Unmarshal(response.Body(), &answer); err != nil || answer.Access == "" {
-		return token.Token{}, c.failure(request{what: "log in to Zendesk"}, http.StatusBadGateway, problem{}, response)
-	}
-	life := oauthLife
-	if answer.ExpiresIn > 0 {
-		life = min(time.Duration(min(answer.ExpiresIn, int64(oauthLife/time.Second)))*time.Second, oauthLife)
-	}
-	now := time.Now()
-	return token.Token{Access: answer.Access, IssuedAt: now, ExpiresAt: now.Add(life)}, nil
+	c.http.GetClient().CloseIdleConnections()
 }
 
 // request is one call.
@@ -151,15 +125,10 @@ func (c *Client) authorised(ctx context.Context) (*resty.Request, string, error)
 	call := c.http.R().SetContext(ctx).SetHeader("Accept", "application/json")
 	if c.tokens != nil {
 		access, err := c.tokens.Token(ctx)
-		var failure *ticket.Failure
-		switch {
-		case err == nil:
-			return call.SetAuthToken(access), access, nil
-		case errors.As(err, &failure):
-			return nil, "", failure
-		default:
-			return nil, "", c.lost(request{what: "get a Zendesk token"}, err)
+		if err != nil {
+			return nil, "", c.noToken(err)
 		}
+		return call.SetAuthToken(access), access, nil
 	}
 	email, secret, err := c.account.APIToken()
 	if err != nil {
@@ -178,6 +147,9 @@ func (c *Client) unresolved(err error) *ticket.Failure {
 // failure classifies an answer. It repeats nothing of the answer's texts, which may name people.
 func (c *Client) failure(r request, status int, p problem, response *resty.Response) *ticket.Failure {
 	class := classify(status, p, r.creates)
+	if status == http.StatusForbidden && c.tokens != nil {
+		class.hint = c.scopeHint()
+	}
 	message := r.what + ": " + class.message
 	if p.code != "" && len(p.code) < 60 {
 		message += " (" + p.code + ")"
@@ -202,7 +174,7 @@ func (c *Client) lost(r request, err error) *ticket.Failure {
 	}
 	f := &ticket.Failure{
 		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonExpired, Err: err,
-		Detail: ticket.Detail{Message: r.what + ": " + kind}, Hint: "check the network, the account's url, and Zendesk's status page",
+		Detail: ticket.Detail{Message: r.what + ": " + kind}, Hint: hintUnreachable,
 	}
 	if r.creates {
 		f.Trouble = ticket.TroubleUncertain
