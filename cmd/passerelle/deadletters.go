@@ -12,7 +12,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"passerelle/pkg/queue"
-	"passerelle/pkg/site"
 	"passerelle/pkg/ticket"
 )
 
@@ -188,7 +187,7 @@ func (c deadReplayCommand) Run(ctx context.Context, std streams) error {
 	return visit(ctx, func(e environment, q *queue.Queue, done *cleanups) error {
 		act := func(b queue.Buried) (replayed, error) { return replay(ctx, q, b) }
 		if c.DryRun {
-			preview, err := previewer(e, q, done)
+			preview, err := previewer(ctx, e, q, done)
 			if err != nil {
 				return err
 			}
@@ -243,8 +242,8 @@ func replay(ctx context.Context, q *queue.Queue, b queue.Buried) (replayed, erro
 }
 
 // previewer tells what a replay would do, by all but the last step of a delivery.
-func previewer(e environment, q *queue.Queue, done *cleanups) (func(context.Context, queue.Buried) (replayed, error), error) {
-	config, err := site.Load(e.Config)
+func previewer(ctx context.Context, e environment, q *queue.Queue, done *cleanups) (func(context.Context, queue.Buried) (replayed, error), error) {
+	config, _, err := inForce(ctx, q, loadFile(e.Config), func(queue.AppliedConfig, error) {})
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 		Config: d.config, DataDir: filepath.Join(dir, "data"), IngestAddr: "127.0.0.1:0", ConsoleAddr: "127.0.0.1:0",
 		DrainTimeout: 45 * time.Second, WorkerSlots: 32, NATSReplicas: 1,
 	}
-	if d.service, err = openService(ctx, e, config, log, []string{"ingest", "worker", "console"}, d.first); err != nil {
+	if d.service, err = openService(ctx, e, fileConfig{config: config}, log, []string{"ingest", "worker", "console"}, d.first); err != nil {
 		return nil, err
 	}
 	d.done.add(d.service.close)

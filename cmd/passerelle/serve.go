@@ -41,11 +41,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 			return usageError{fmt.Errorf("--roles: %q is none of ingest, worker, console", role)}
 		}
 	}
-	config, err := site.Load(e.Config)
-	if err != nil {
-		return err
-	}
-	s, err := openService(ctx, e, config, log, c.Roles, nil)
+	s, err := openService(ctx, e, loadFile(e.Config), log, c.Roles, nil)
 	if err != nil {
 		return err
 	}
@@ -64,6 +60,7 @@ type service struct {
 	servers []*listening
 	done    cleanups
 	warned  sync.Map // accounts whose API token was warned of
+	stance  stance
 }
 
 // listening is an HTTP server with its address.
@@ -73,10 +70,10 @@ type listening struct {
 	listener net.Listener
 }
 
-// openService opens the queue and the addresses. Nothing is taken in before run. watch is told of attempts too; it may
-// be nil.
-func openService(ctx context.Context, e environment, config *site.Config, log zerolog.Logger, roles []string, watch worker.Meter) (s *service, err error) {
-	s = &service{environment: e, log: log}
+// openService opens the queue and the addresses. Nothing is taken in before run. The configuration is the applied one,
+// if there is one, or the file. watch is told of attempts too; it may be nil.
+func openService(ctx context.Context, e environment, file fileConfig, log zerolog.Logger, roles []string, watch worker.Meter) (s *service, err error) {
+	s = &service{environment: e, log: log, stance: newStance(roles)}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -86,15 +83,20 @@ func openService(ctx context.Context, e environment, config *site.Config, log ze
 	if err != nil {
 		return s, err
 	}
-	reportSecrets(config, log)
 	q, healthy, err := openQueue(ctx, e, log, &s.done)
+	if err != nil {
+		return s, errors.Join(file.err, err)
+	}
+	s.queue = q
+	config, origin, err := inForce(ctx, q, file, s.refused)
 	if err != nil {
 		return s, err
 	}
-	s.queue = q
+	reportSecrets(config, log)
 	if s.works, err = wireWorks(e, config, q, &s.done); err != nil {
 		return s, err
 	}
+	s.works.directory.Adopt(origin)
 	metrics := observe.NewMetrics()
 	if slices.Contains(roles, "worker") {
 		s.worker = worker.New(q, s.works.deliverer, log, meters{metrics, watch})
@@ -175,6 +177,7 @@ func (s *service) run(ctx context.Context) error {
 		})
 	}
 	parts.Go(func() { s.works.directory.Watch(ctx, s.Config, s.changed) })
+	parts.Go(func() { s.followApplied(ctx) })
 	if s.worker != nil {
 		parts.Go(func() { s.worker.Run(ctx, work) })
 		parts.Go(func() { s.keepTokens(ctx) })
@@ -200,7 +203,13 @@ func (s *service) run(ctx context.Context) error {
 	}
 }
 
+// changed tells what became of the configuration file.
 func (s *service) changed(config *site.Config, err error) {
+	var notInForce site.NotInForce
+	if errors.As(err, &notInForce) {
+		s.log.Warn().Err(err).Uint64("applied", notInForce.Applied.Revision).Msg("the configuration file is not in force")
+		return
+	}
 	if err != nil {
 		s.log.Error().Err(err).Msg("the changed configuration is refused; the old one stays in force")
 		return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,9 +14,11 @@ import (
 
 type sitesCommand struct {
 	List      sitesListCommand      `cmd:"" help:"What is in force."`
-	Schema    sitesSchemaCommand    `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 	Check     sitesCheckCommand     `cmd:"" help:"Ask the accounts whether each site would work, and say what to change."`
 	Provision sitesProvisionCommand `cmd:"" help:"Create the ticket fields that a site wants and has not."`
+	Apply     sitesApplyCommand     `cmd:"" help:"Put a file in force for every running process, and for those that start."`
+	Unapply   sitesUnapplyCommand   `cmd:"" help:"Take the applied configuration back: each process uses its own file again."`
+	Schema    sitesSchemaCommand    `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 }
 
 type sitesSchemaCommand struct{}
@@ -32,19 +35,26 @@ func (sitesSchemaCommand) Run(std streams) error {
 
 type sitesListCommand struct{}
 
-// Run prints the sites of the configuration file.
-func (sitesListCommand) Run(std streams) error {
+// listedSite is a site with where its settings come from.
+type listedSite struct {
+	ticket.Site
+
+	Source source `json:"source"`
+}
+
+// Run prints the sites of the configuration that is in force: the applied one, if there is one, or the file.
+func (sitesListCommand) Run(ctx context.Context, std streams) error {
 	e, err := readEnvironment()
 	if err != nil {
 		return err
 	}
-	config, err := site.Load(e.Config)
+	config, from, err := lookAtForce(ctx, e, std)
 	if err != nil {
 		return err
 	}
-	sites := make([]ticket.Site, 0, len(config.Sites))
+	sites := make([]listedSite, 0, len(config.Sites))
 	for _, name := range slices.Sorted(maps.Keys(config.Sites)) {
-		sites = append(sites, config.Sites[name])
+		sites = append(sites, listedSite{config.Sites[name], from})
 	}
 	if std.json {
 		return printJSON(std, sites)
@@ -54,7 +64,8 @@ func (sitesListCommand) Run(std streams) error {
 		rows = append(rows, table.Row{s.Name, fmt.Sprintf("%s-%d", s.Platform, s.ProjectID), s.IAdvize, s.Account, s.Locale, yesNo(s.Tickets.Archive), yesNo(s.Tickets.Escalation)})
 	}
 	printTable(std, table.Row{"Site", "Project", "iAdvize", "Zendesk", "Locale", "Archive", "Escalation"}, rows)
-	return nil
+	_, err = fmt.Fprintln(std.out, from)
+	return err
 }
 
 func yesNo(b bool) string {

@@ -42,6 +42,7 @@ type Queue struct {
 	ledger jetstream.KeyValue
 	tokens jetstream.KeyValue
 	chains jetstream.KeyValue
+	config jetstream.KeyValue
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams and buckets. Settings of existing
@@ -106,7 +107,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 	for _, b := range []struct {
 		config jetstream.KeyValueConfig
 		into   *jetstream.KeyValue
-	}{{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains}} {
+	}{{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains}, {configConfig(replicas), &q.config}} {
 		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
 			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)
 		}

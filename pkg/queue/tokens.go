@@ -109,9 +109,14 @@ func replace(ctx context.Context, kv jetstream.KeyValue, key string, value []byt
 	} else {
 		stored, err = kv.Update(ctx, key, value, revision)
 	}
-	var api *jetstream.APIError
-	if errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+	if overtaken(err) {
 		return 0, errChanged
 	}
 	return stored, err
+}
+
+// overtaken tells whether a write was refused because another one came first. Streams with replicas have a code of
+// their own for it, which the client knows.
+func overtaken(err error) bool {
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }

@@ -59,6 +59,14 @@ func (p Problem) Error() string {
 
 // Load reads a file. Its error joins a Problem for each thing wrong.
 func Load(path string) (*Config, error) {
+	content, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, content)
+}
+
+func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, Problem{File: path, Expected: "cannot be read (" + cause(err) + "); set PASSERELLE_CONFIG to the configuration file"}
@@ -70,7 +78,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, Problem{File: path, Expected: "cannot be read (" + cause(err) + ")"}
 	}
-	return Parse(path, content)
+	return content, nil
 }
 
 func cause(err error) string {

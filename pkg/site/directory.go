@@ -35,6 +35,9 @@ type Directory struct {
 	sites  *cache.Cache[ticket.Site]
 	file   atomic.Pointer[watchedFile] // nil until Watch
 
+	choosing sync.Mutex // held while it is decided what is in force
+	applied  Origin     // guarded by choosing
+
 	refreshMu sync.Mutex
 	refreshed map[string]time.Time // guarded by refreshMu; when each site was asked for anew
 }

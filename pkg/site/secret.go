@@ -59,10 +59,15 @@ func resolve(name string) (string, error) {
 
 // String hides what is not a reference.
 func (r Ref) String() string {
-	if strings.TrimSpace(reference.ReplaceAllString(string(r), "")) != "" {
+	if r.literal() {
 		return "(hidden)"
 	}
 	return string(r)
+}
+
+// literal tells whether something other than references is written out.
+func (r Ref) literal() bool {
+	return strings.TrimSpace(reference.ReplaceAllString(string(r), "")) != ""
 }
 
 // GoString hides too.

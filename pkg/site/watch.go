@@ -14,7 +14,8 @@ const (
 )
 
 // Watch reads the configuration file again whenever it changes, and puts it in force. A bad one is refused whole while
-// the old one stays in force. changed is told of either; it must not block. The first look reads the file whatever
+// the old one stays in force. changed is told of either, and by a NotInForce that an applied configuration goes before
+// the file; it must not block. The first look reads the file whatever
 // its age, because it may have changed since it was loaded.
 func (d *Directory) Watch(ctx context.Context, path string, changed func(*Config, error)) {
 	d.file.Store(&watchedFile{path: path, seen: fileStamp{size: -1}, changed: changed})
@@ -51,13 +52,9 @@ func (d *Directory) look() {
 		return
 	}
 	f.seen = now
-	config, err := Load(f.path)
-	switch {
-	case err != nil:
-		f.changed(nil, err)
-	case config.Revision != d.Config().Revision:
-		d.Use(config)
-		f.changed(config, nil)
+	loaded, err := Load(f.path)
+	if config, err := d.offer(f.path, loaded, err); config != nil || err != nil {
+		f.changed(config, err)
 	}
 }
 
