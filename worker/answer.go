@@ -9,8 +9,12 @@ import (
 	"passerelle/pkg/ticket"
 )
 
-// answerLease bounds how long one worker may take to write an answer into a ticket.
-const answerLease = time.Minute
+// answerLease bounds how long one worker may take to write an answer into a ticket, and so how long the answers rest
+// when it dies meanwhile. The work is cut off before, so that nobody writes without the lease.
+const (
+	answerLease = 30 * time.Second
+	answerTime  = answerLease - 3*time.Second
+)
 
 // visitorAnswered writes a score or comment into the ticket that exists. Of several answers of one kind the one that
 // iAdvize dates latest counts, in whatever order they arrive.
@@ -33,6 +37,8 @@ func (d *Deliverer) visitorAnswered(ctx context.Context, e ticket.Event, site ti
 		return ticket.Outcome{}, notYet("another worker writes an answer into the same ticket")
 	}
 	defer release()
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	entry, found, err := d.Ledger.Look(ctx, e.Job())
 	if err != nil {
 		return ticket.Outcome{}, err

@@ -193,6 +193,28 @@ func TestOfTwoWorkersOneMakesTheTicket(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatWasStoppedDoesNotGoOnWhereItWas(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	d := deliverer(world, q, Settings{})
+	now := time.Now()
+	d.now = func() time.Time { return now }
+	world.fail = func(call string) error { // the process stops while it looks the ticket up, after the intent was written
+		if call == "find" {
+			now = now.Add(2 * freshIntent)
+		}
+		return nil
+	}
+	e := closed("c1")
+	e.Replays = 1
+	if o := d.Deliver(t.Context(), &e); o.Result != ticket.ResultRetry || len(world.tickets) != 0 {
+		t.Errorf("outcome = %+v, %d tickets", o, len(world.tickets))
+	}
+	world.fail = nil
+	if o := d.Deliver(t.Context(), &e); o.Result != ticket.ResultCreated || len(world.tickets) != 1 {
+		t.Errorf("outcome = %+v, %d tickets", o, len(world.tickets))
+	}
+}
+
 func answered(id string, score int, at time.Time) ticket.Event {
 	e := closed("c1")
 	e.ID, e.Kind, e.OccurredAt, e.Satisfaction = id, ticket.KindSatisfaction, at, &ticket.Satisfaction{Score: &score}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"time"
 
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
@@ -70,6 +71,9 @@ func (m *making) create(ctx context.Context) (found bool, err error) {
 		}
 	}
 	if !found {
+		if m.d.now().Sub(m.entry.At) > freshIntent {
+			return false, notYetMade()
+		}
 		if ref, err = m.tickets.Create(ctx, m.draft); err != nil {
 			m.d.habits.learn(m.account, m.draft.Doubtful, err, m.d.now())
 			return false, err
@@ -77,6 +81,17 @@ func (m *making) create(ctx context.Context) (found bool, err error) {
 	}
 	m.entry.Ref = ref
 	return found, nil
+}
+
+// freshIntent is how soon after the intent was written the ticket must be on its way. A process that was stopped in
+// between (by its machine, by an operator) must not go on where it was: another worker has the job by then.
+const freshIntent = time.Minute
+
+func notYetMade() *ticket.Failure {
+	return &ticket.Failure{
+		Trouble: ticket.TroubleHiccup, Hint: "nothing: the ledger is read again",
+		Detail: ticket.Detail{Message: "this process was stopped before it could create the ticket"},
+	}
 }
 
 // complete adds the comments after the first one. The ticket's id is in the ledger before, so that a crash in between

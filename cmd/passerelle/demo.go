@@ -110,7 +110,7 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 	if err != nil {
 		return nil, err
 	}
-	text, err := w.config(zendeskURL, iadvizeURL, demoUser, demoPassword, demoSecret, demoPassword)
+	text, err := w.config(zendeskURL, iadvizeURL, demoPassword, demoSecret, demoPassword)
 	if err != nil {
 		return nil, err
 	}

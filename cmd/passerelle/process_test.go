@@ -214,7 +214,7 @@ func newTown(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	w.iadvize = iadvize
-	text, err := built.config(serve(w.zendesk, func() { _ = w.zendesk.Close() }), serve(iadvize, func() { _ = iadvize.Close() }), demoUser, "${TEST_PASSWORD}", "${file:"+write(t, "secret", testSecret+"\n")+"}", "${TEST_PASSWORD}")
+	text, err := built.config(serve(w.zendesk, func() { _ = w.zendesk.Close() }), serve(iadvize, func() { _ = iadvize.Close() }), "${TEST_PASSWORD}", "${file:"+write(t, "secret", testSecret+"\n")+"}", "${TEST_PASSWORD}")
 	if err != nil {
 		t.Fatal(err)
 	}

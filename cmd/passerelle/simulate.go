@@ -208,7 +208,7 @@ type simulateConfig struct {
 // Run prints it.
 func (c simulateConfig) Run(std streams) error {
 	w := buildWorld(simzendesk.New(simzendesk.Config{}), c.Sites)
-	text, err := w.config(strings.TrimRight(c.Zendesk, "/"), strings.TrimRight(c.IAdvize, "/"), demoUser, c.Password, c.Secret, c.Client)
+	text, err := w.config(strings.TrimRight(c.Zendesk, "/"), strings.TrimRight(c.IAdvize, "/"), c.Password, c.Secret, c.Client)
 	if err != nil {
 		return err
 	}

@@ -134,14 +134,14 @@ sites:
 `))
 
 // config writes the configuration file of the world.
-func (w world) config(zendeskURL, iadvizeURL, user, password, secret, clientSecret string) (string, error) {
+func (w world) config(zendeskURL, iadvizeURL, password, secret, clientSecret string) (string, error) {
 	var accounts []string
 	for _, a := range w.zendesk.Accounts() {
 		accounts = append(accounts, a.Name())
 	}
 	var out strings.Builder
 	err := worldConfig.Execute(&out, map[string]any{
-		"ZendeskURL": zendeskURL, "IAdvizeURL": iadvizeURL, "User": user, "Password": password, "Secret": secret, "Client": demoClient, "ClientSecret": clientSecret,
+		"ZendeskURL": zendeskURL, "IAdvizeURL": iadvizeURL, "User": demoUser, "Password": password, "Secret": secret, "Client": demoClient, "ClientSecret": clientSecret,
 		"Accounts": accounts, "Sites": w.Sites,
 	})
 	if err != nil {
