@@ -55,7 +55,7 @@ func TestADeadLetterIsReplayedOnceTheCauseIsMended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Replay(t.Context(), b, time.Now()); err != nil {
+	if _, _, err := q.Replay(t.Context(), b, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	await(t, attempts, ticket.ResultCreated)

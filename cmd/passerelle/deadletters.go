@@ -137,13 +137,21 @@ func find(ctx context.Context, q *queue.Queue, id string) (queue.Buried, error) 
 	return b, err
 }
 
-// chosen hands the dead letters that are meant to do: those named, or those that the filter takes.
-func chosen(ctx context.Context, q *queue.Queue, ids []string, f deadFilter, all bool, do func(queue.Buried) error) error {
+// oneChoice asks for ids, filters or all, and for one of them only.
+func oneChoice(ids []string, f deadFilter, all bool) error {
 	switch {
 	case len(ids) > 0 && (all || f.any()):
 		return usageError{errors.New("expected ids, or filters, or --all, not several of them")}
 	case len(ids) == 0 && !all && !f.any():
 		return usageError{errors.New("expected ids, filters (--site, --reason, --since, --limit) or --all")}
+	}
+	return nil
+}
+
+// chosen hands the dead letters that are meant to do: those named, or those that the filter takes.
+func chosen(ctx context.Context, q *queue.Queue, ids []string, f deadFilter, all bool, do func(queue.Buried) error) error {
+	if err := oneChoice(ids, f, all); err != nil {
+		return err
 	}
 	for _, id := range ids {
 		b, err := find(ctx, q, id)
@@ -162,103 +170,6 @@ func chosen(ctx context.Context, q *queue.Queue, ids []string, f deadFilter, all
 		return err
 	}
 	return q.DeadLetters(ctx, filter, do)
-}
-
-type deadReplayCommand struct {
-	deadFilter
-
-	IDs    []string `arg:"" optional:"" name:"id" help:"Ids of dead letters."`
-	All    bool     `help:"All of them."`
-	DryRun bool     `help:"Say what each would do now, and change nothing."`
-}
-
-// replayed is what a replay says of one dead letter.
-type replayed struct {
-	ID     string         `json:"id"`
-	Result string         `json:"result"` // replayed, created (the ticket exists already), or in a dry run: created, skipped, dead, held, retry
-	Reason ticket.Reason  `json:"reason,omitempty"`
-	Detail *ticket.Detail `json:"detail,omitempty"`
-	Hint   string         `json:"hint,omitempty"`
-	ticket.Ref
-}
-
-// Run replays.
-func (c deadReplayCommand) Run(ctx context.Context, std streams) error {
-	return visit(ctx, func(e environment, q *queue.Queue, done *cleanups) error {
-		act := func(b queue.Buried) (replayed, error) { return replay(ctx, q, b) }
-		if c.DryRun {
-			preview, err := previewer(ctx, e, q, done)
-			if err != nil {
-				return err
-			}
-			act = func(b queue.Buried) (replayed, error) { return preview(ctx, b) }
-		}
-		results := []replayed{}
-		err := chosen(ctx, q, c.IDs, c.deadFilter, c.All, func(b queue.Buried) error {
-			r, err := act(b)
-			if err != nil {
-				return err
-			}
-			if std.json {
-				results = append(results, r)
-				return nil
-			}
-			return printReplayed(std, r, c.DryRun)
-		})
-		if err == nil && std.json {
-			err = printJSON(std, results)
-		}
-		return err
-	})
-}
-
-func printReplayed(std streams, r replayed, dry bool) error {
-	text := r.Result
-	if dry {
-		text = "would be " + r.Result
-	}
-	if r.ID != "" && r.Ref.ID != 0 {
-		text += fmt.Sprintf(", ticket %d", r.Ref.ID)
-	}
-	if r.Detail != nil {
-		text += ": " + string(r.Reason) + ": " + r.Detail.Message
-	}
-	_, err := fmt.Fprintf(std.out, "%s  %s\n", r.ID, text)
-	return err
-}
-
-// replay puts one back, unless its ticket exists meanwhile.
-func replay(ctx context.Context, q *queue.Queue, b queue.Buried) (replayed, error) {
-	if b.Event.Kind == ticket.KindClosed {
-		entry, found, err := q.Look(ctx, b.Event.Job())
-		if err != nil {
-			return replayed{}, err
-		}
-		if found && entry.State == queue.StateCreated {
-			return replayed{ID: b.ID, Result: "created", Ref: entry.Ref}, q.Discard(ctx, b)
-		}
-	}
-	return replayed{ID: b.ID, Result: "replayed"}, q.Replay(ctx, b, time.Now())
-}
-
-// previewer tells what a replay would do, by all but the last step of a delivery.
-func previewer(ctx context.Context, e environment, q *queue.Queue, done *cleanups) (func(context.Context, queue.Buried) (replayed, error), error) {
-	config, _, err := inForce(ctx, q, loadFile(e.Config), func(queue.AppliedConfig, error) {})
-	if err != nil {
-		return nil, err
-	}
-	w, err := wireWorks(e, config, q, done)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, b queue.Buried) (replayed, error) {
-		o := w.deliverer.Preview(ctx, b.Revive(time.Now()))
-		r := replayed{ID: b.ID, Result: string(o.Result), Ref: o.Ticket}
-		if o.Failure != nil {
-			r.Reason, r.Detail, r.Hint = o.Failure.Reason, &o.Failure.Detail, o.Failure.Hint
-		}
-		return r, ctx.Err()
-	}, nil
 }
 
 type deadDiscardCommand struct {

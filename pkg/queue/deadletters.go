@@ -129,15 +129,6 @@ func (q *Queue) walkDead(ctx context.Context, subject string, see func(Buried) e
 	return nil
 }
 
-// Replay puts the event back into the queue and only then takes the dead letter away. It may be called again after a
-// failure at any point: the worst case is an event that finds its ticket made.
-func (q *Queue) Replay(ctx context.Context, b Buried, now time.Time) error {
-	if _, err := q.Publish(ctx, b.Revive(now)); err != nil {
-		return fmt.Errorf("replay %s: %w", b.ID, err)
-	}
-	return q.Discard(ctx, b)
-}
-
 // Discard takes a dead letter away, unless a newer one has taken its place.
 func (q *Queue) Discard(ctx context.Context, b Buried) error {
 	err := q.dead.DeleteMsg(ctx, b.sequence)

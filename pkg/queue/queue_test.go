@@ -257,7 +257,7 @@ func TestReplayPutsTheEventBackWithinTheDedupeWindow(t *testing.T) {
 		if err != nil || !b.FirstFailedAt.Equal(now) || b.Replays != i {
 			t.Fatalf("letter = %+v, %v", b.DeadLetter, err)
 		}
-		if err := q.Replay(t.Context(), b, now.Add(24*time.Hour)); err != nil {
+		if _, _, err := q.Replay(t.Context(), b, now.Add(24*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		if left := letters(t, q, queue.Filter{}); len(left) != 0 {
@@ -385,13 +385,14 @@ func TestAServerOutOfReach(t *testing.T) {
 	_, heldErr := q.NextHeld(ctx, "acme", nil)
 	_, receiveErr := q.Receive(ctx)
 	_, runsErr := q.Runs(ctx)
+	_, _, replayErr := q.Replay(ctx, queue.Buried{}, time.Now())
 	for name, err := range map[string]error{
 		"write": lookErr, "look": writeErr, "held": heldErr, "receive": receiveErr, "runs": runsErr,
 		"hold":    q.Hold(ctx, closed("c1"), time.Now()),
 		"wake":    q.Wake(ctx, "acme", time.Now()),
 		"bury":    q.Bury(ctx, ticket.DeadLetter{}),
 		"unbury":  q.Unbury(ctx, closed("c1")),
-		"replay":  q.Replay(ctx, queue.Buried{}, time.Now()),
+		"replay":  replayErr,
 		"discard": q.Discard(ctx, queue.Buried{}),
 		"release": q.Release(ctx, queue.Held{}),
 		"letters": q.DeadLetters(ctx, queue.Filter{}, func(queue.Buried) error { return nil }),

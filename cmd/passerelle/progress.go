@@ -1,0 +1,50 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// progress shows on a terminal how far a long command has come, and nothing elsewhere.
+type progress struct{ bar *progressbar.ProgressBar }
+
+// newProgress draws on standard error, so that what is printed stays clean.
+func newProgress(std streams, total int, what string) progress {
+	if !isTerminal(std.err) {
+		return progress{}
+	}
+	return drawProgress(std.err, total, what)
+}
+
+func drawProgress(out io.Writer, total int, what string) progress {
+	return progress{progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionFullWidth(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true),
+	)}
+}
+
+// shown tells whether there is a terminal that shows it.
+func (p progress) shown() bool { return p.bar != nil }
+
+func (p progress) step() {
+	if p.bar != nil {
+		_ = p.bar.Add(1) // a terminal that is gone needs no bar
+	}
+}
+
+func (p progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,72 @@
+package queue_test
+
+import (
+	"testing"
+	"time"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+func TestAReplaySeesWhatHappenedMeanwhile(t *testing.T) {
+	q, _ := open(t)
+	now := time.Unix(5000, 0).UTC()
+	failure := &ticket.Failure{Reason: ticket.ReasonRejected}
+	for _, id := range []string{"gone", "newer", "made", "sound"} {
+		if err := q.Bury(t.Context(), ticket.Bury(closed(id), failure, now)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := letters(t, q, queue.Filter{})
+	if err := q.Unbury(t.Context(), closed("gone")); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Bury(t.Context(), ticket.Bury(closed("newer"), failure, now.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Write(t.Context(), "made", queue.Entry{}, queue.Entry{State: queue.StateCreated, Ref: ticket.Ref{ID: 7}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []queue.Replayed{queue.ReplayGone, queue.ReplayGone, queue.ReplayCreated, queue.ReplayStored} {
+		got, ref, err := q.Replay(t.Context(), read[i], now)
+		if err != nil || got != want || (ref.ID == 7) != (want == queue.ReplayCreated) {
+			t.Errorf("%s: %q, %+v, %v; want %q", read[i].ID, got, ref, err, want)
+		}
+	}
+	if got := letters(t, q, queue.Filter{}); len(got) != 1 || got[0].ID != "newer" {
+		t.Errorf("left: %+v", got)
+	}
+	if got, _, err := q.Replay(t.Context(), read[3], now); got != queue.ReplayGone || err != nil {
+		t.Errorf("a second replay of the same: %q, %v", got, err)
+	}
+	r, err := q.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if d := take(t, r); d.Event.ConversationID != "sound" || d.Event.Replays != 1 {
+		t.Errorf("event = %+v", d.Event)
+	}
+}
+
+// A replay may die again at once: its new dead letter must not be part of the same run, which would never end.
+func TestAWalkEndsWhereItBegan(t *testing.T) {
+	q, _ := open(t)
+	failure := &ticket.Failure{Reason: ticket.ReasonRejected}
+	for _, id := range []string{"c1", "c2"} {
+		if err := q.Bury(t.Context(), ticket.Bury(closed(id), failure, time.Now())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := 0
+	err := q.DeadLetters(t.Context(), queue.Filter{}, func(b queue.Buried) error {
+		seen++
+		if _, _, err := q.Replay(t.Context(), b, time.Now()); err != nil {
+			return err
+		}
+		return q.Bury(t.Context(), ticket.Bury(b.Revive(time.Now()), failure, time.Now()))
+	})
+	if err != nil || seen != 2 {
+		t.Errorf("saw %d, %v; want the two that lay there at the beginning", seen, err)
+	}
+}
