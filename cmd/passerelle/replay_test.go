@@ -183,11 +183,15 @@ func TestAReplayOfMany(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	store(t, dir, func(q *queue.Queue) { bury(t, q, n, ticket.ReasonRejected) })
-	p := start(t, []string{"PASSERELLE_DATA_DIR=" + dir, "PASSERELLE_NATS_URL="}, "deadletters", "replay", "--all", "--pace", "0")
-	began := time.Now()
-	<-p.done
-	usage, _ := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	var p *process
+	var began time.Time
+	store(t, dir, func(q *queue.Queue) {
+		bury(t, q, n, ticket.ReasonRejected)
+		began = time.Now()
+		p = start(t, []string{"PASSERELLE_DATA_DIR=" + dir, "PASSERELLE_NATS_URL="}, "deadletters", "replay", "--all", "--pace", "0")
+		<-p.done
+	})
+	usage, _ := p.cmd.ProcessState.SysUsage().(*syscall.Rusage) // without the store, which is in this process
 	t.Logf("%d dead letters in %s, peak RSS %d MiB", n, time.Since(began).Round(time.Millisecond), usage.Maxrss>>10)
 	letters, taken := left(t, dir, n)
 	if p.cmd.ProcessState.ExitCode() != 0 || letters != 0 || len(taken) != n {
