@@ -104,7 +104,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e ticket.Event, site 
 	}
 	m := making{d: d, account: site.Account, tickets: tickets, draft: draft, job: e.Job(), entry: entry}
 	m.mayExist = entry.State == queue.StateIntended || e.Replays > 0 || d.old(conversation)
-	return m.make(ctx, queue.Entry{State: queue.StateIntended, Site: site.Name, Account: site.Account, Purpose: purpose, IntendedAt: d.now()})
+	return m.make(ctx, queue.Entry{State: queue.StateIntended, Purpose: purpose, IntendedAt: d.now()}.Of(e))
 }
 
 // old conversations come from a replay or a backfill: somebody may have made their ticket long ago.
@@ -125,7 +125,7 @@ func (d *Deliverer) skip(ctx context.Context, e ticket.Event, entry queue.Entry,
 	if preview {
 		return outcome, nil
 	}
-	_, err := d.Ledger.Write(ctx, e.Job(), entry, queue.Entry{State: queue.StateSkipped, Site: e.Site, Account: e.Account, At: d.now()})
+	_, err := d.Ledger.Write(ctx, e.Job(), entry, queue.Entry{State: queue.StateSkipped, At: d.now()}.Of(e))
 	return outcome, err
 }
 

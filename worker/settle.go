@@ -58,8 +58,8 @@ func (w *Worker) bury(ctx context.Context, e ticket.Event, f *ticket.Failure) er
 	if err != nil {
 		return err
 	}
-	dead := entry
-	dead.State, dead.Reason, dead.Site, dead.Account, dead.At = queue.StateDead, f.Reason, e.Site, e.Account, w.now()
+	dead := entry.Of(e)
+	dead.State, dead.Reason, dead.At = queue.StateDead, f.Reason, w.now()
 	if _, err := w.queue.Write(ctx, e.Job(), entry, dead); err != nil && !errors.Is(err, queue.ErrMoved) {
 		return err
 	}

@@ -35,6 +35,7 @@ type commands struct {
 	Sites       sitesCommand       `cmd:"" help:"Look at the configuration."`
 	Health      healthCommand      `cmd:"" help:"Ask a running process whether it is ready: the probe of a container."`
 	Deadletters deadlettersCommand `cmd:"" help:"See to conversations that could not become tickets."`
+	Trace       traceCommand       `cmd:"" help:"What became of one conversation, from webhook to ticket."`
 	Simulate    simulateCommand    `cmd:"" help:"Run a simulator alone."`
 	Version     versionCommand     `cmd:"" help:"Print version, commit, Go and module versions."`
 }

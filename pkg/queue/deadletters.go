@@ -16,9 +16,6 @@ import (
 // ErrNoDeadLetter says that there is none with that id.
 var ErrNoDeadLetter = errors.New("no such dead letter")
 
-// errStop ends a walk early.
-var errStop = errors.New("stop")
-
 // Buried is a dead letter where it lies.
 type Buried struct {
 	ticket.DeadLetter
@@ -99,34 +96,19 @@ func validSubject(subject string) bool {
 }
 
 func (q *Queue) walkDead(ctx context.Context, subject string, see func(Buried) error) error {
-	info, err := q.dead.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("read dead letters: %w", err)
-	}
-	last := info.State.LastSeq // what arrives during the walk is not part of it
-	for seq := uint64(1); seq <= last; {
-		msg, err := q.dead.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read dead letters: %w", err)
-		}
-		if msg.Sequence > last {
-			return nil
-		}
-		seq = msg.Sequence + 1
+	var seeing error
+	err := walk(ctx, q.dead, subject, func(msg *jetstream.RawStreamMsg) error {
 		b := Buried{subject: msg.Subject, sequence: msg.Sequence}
 		if err := json.Unmarshal(msg.Data, &b.DeadLetter); err != nil {
-			return fmt.Errorf("read dead letter %s: %w", msg.Subject, err)
+			return fmt.Errorf("%s: %w", msg.Subject, err)
 		}
-		if err := see(b); errors.Is(err, errStop) {
-			return nil
-		} else if err != nil {
-			return err
-		}
+		seeing = see(b)
+		return seeing
+	})
+	if err != nil && seeing == nil {
+		return fmt.Errorf("read dead letters: %w", err)
 	}
-	return nil
+	return err
 }
 
 // Discard takes a dead letter away, unless a newer one has taken its place.

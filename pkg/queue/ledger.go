@@ -29,7 +29,10 @@ type Entry struct {
 	Site       string         `json:"site,omitempty"`
 	Account    string         `json:"account,omitempty"`
 	Purpose    ticket.Purpose `json:"purpose,omitempty"`
-	Reason     ticket.Reason  `json:"reason,omitempty"` // of a dead letter
+	Reason     ticket.Reason  `json:"reason,omitempty"`     // of a dead letter
+	ReceivedAt time.Time      `json:"received_at,omitzero"` // when the event was stored that says the conversation ended
+	Attempts   int            `json:"attempts,omitempty"`   // tries, over all deliveries
+	Replays    int            `json:"replays,omitempty"`    // how often it came back from the dead letters
 	IntendedAt time.Time      `json:"intended_at,omitzero"`
 	At         time.Time      `json:"at"`
 	ticket.Ref
@@ -78,6 +81,13 @@ func (q *Queue) Write(ctx context.Context, job ticket.Job, old, e Entry) (Entry,
 	default:
 		return Entry{}, fmt.Errorf("write ledger: %w", err)
 	}
+}
+
+// Of notes in the entry what is known of the event that it is about.
+func (e Entry) Of(event ticket.Event) Entry {
+	e.Site, e.Account = event.Site, event.Account
+	e.ReceivedAt, e.Attempts, e.Replays = event.ReceivedAt, event.Attempts, event.Replays
+	return e
 }
 
 // Newer tells whether an answer given at that time is later than what is in the ticket.
