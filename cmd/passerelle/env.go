@@ -19,6 +19,7 @@ type environment struct {
 	NATSURL         string        `envconfig:"NATS_URL"`
 	NATSReplicas    int           `envconfig:"NATS_REPLICAS" default:"1"`
 	DataDir         string        `split_words:"true" default:"./data"`
+	StoreKey        site.Ref      `split_words:"true"` // encrypts the embedded store
 	RedisURL        string        `split_words:"true"`
 	IngestAddr      string        `split_words:"true" default:":8080"`
 	ConsoleAddr     string        `split_words:"true" default:"127.0.0.1:8081"`
@@ -52,6 +53,8 @@ func readEnvironment() (environment, error) {
 		return e, usageError{fmt.Errorf("environment: expected a positive time in PASSERELLE_DRAIN_TIMEOUT, PASSERELLE_PATIENCE and PASSERELLE_JOB_EXPIRY")}
 	case e.NATSReplicas < 1 || e.NATSReplicas > 5:
 		return e, usageError{fmt.Errorf("environment: PASSERELLE_NATS_REPLICAS: expected 1 to 5")}
+	case e.StoreKey != "" && e.NATSURL != "":
+		return e, usageError{fmt.Errorf("environment: PASSERELLE_STORE_KEY encrypts the embedded store, and PASSERELLE_NATS_URL names another: encrypt that one by jetstream { cipher, key } in its own configuration, and unset PASSERELLE_STORE_KEY")}
 	}
 	return e, nil
 }
@@ -62,6 +65,15 @@ func (e environment) logger() (zerolog.Logger, error) {
 		return log, usageError{err}
 	}
 	return log, nil
+}
+
+// storeKey gives the key of the embedded store; empty when it is not encrypted.
+func (e environment) storeKey() (string, error) {
+	key, err := e.StoreKey.Resolve()
+	if err != nil {
+		return "", usageError{fmt.Errorf("PASSERELLE_STORE_KEY: %w", err)}
+	}
+	return key, nil
 }
 
 // password gives the console's password, which is needed as soon as others than this machine can reach the console.

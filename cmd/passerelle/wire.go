@@ -45,7 +45,7 @@ func openQueue(ctx context.Context, e environment, log zerolog.Logger, done *cle
 	}}
 	healthy = func() error { return nil }
 	if e.NATSURL == "" {
-		server, err := embed.Start(embed.Options{Dir: e.DataDir, Logger: natsLog{log}})
+		server, err := startStore(e, embed.Options{Logger: natsLog{log}})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -59,6 +59,20 @@ func openQueue(ctx context.Context, e environment, log zerolog.Logger, done *cle
 	return q, healthy, nil
 }
 
+// startStore starts the embedded server on the data folder. A key that does not fit is wrong configuration.
+func startStore(e environment, options embed.Options) (*embed.Server, error) {
+	var err error
+	if options.Key, err = e.storeKey(); err != nil {
+		return nil, err
+	}
+	options.Dir = e.DataDir
+	server, err := embed.Start(options)
+	if errors.Is(err, embed.ErrKey) {
+		return nil, usageError{err}
+	}
+	return server, err
+}
+
 // visitQueue opens the queue for a command: the NATS server, the embedded one of a process that serves, or its store
 // when no process does.
 func visitQueue(ctx context.Context, e environment, done *cleanups) (*queue.Queue, error) {
@@ -67,7 +81,7 @@ func visitQueue(ctx context.Context, e environment, done *cleanups) (*queue.Queu
 		if _, err := os.Stat(e.DataDir); err != nil {
 			return nil, fmt.Errorf("nothing is stored at %s yet; set PASSERELLE_DATA_DIR or PASSERELLE_NATS_URL to where passerelle serve keeps its work", e.DataDir)
 		}
-		server, err := embed.Start(embed.Options{Dir: e.DataDir})
+		server, err := startStore(e, embed.Options{})
 		switch {
 		case errors.Is(err, embed.ErrInUse):
 			if options.Server, err = embed.Reach(e.DataDir); err != nil {

@@ -21,10 +21,12 @@ var ErrInUse = errors.New("the data folder is in use by another passerelle proce
 type Options struct {
 	Dir      string        // the store; created when it is missing
 	MaxStore int64         // bytes on disk; 0 means 10 GiB
+	Key      string        // encrypts what is on the disk; empty: not encrypted. At least 16 bytes
 	Logger   server.Logger // may be nil: silent
 }
 
 const (
+	storeName       = "nats"
 	defaultMaxStore = 10 << 30
 	maxMemory       = 64 << 20
 	startTimeout    = 30 * time.Second
@@ -40,7 +42,8 @@ type Server struct {
 
 // Start locks the folder and starts the server on it, without a listening port. Every publish is on the disk before it
 // is acknowledged. Other processes of the same user get in by the folder's socket (see Dial), which the commands use.
-// The error wraps ErrInUse when another process has the folder: nats-server itself would start on it and damage it.
+// The error wraps ErrInUse when another process has the folder: nats-server itself would start on it and damage it. It
+// wraps ErrKey when the key is not the store's, and ErrUnreadable when a stream on the disk is not read.
 func Start(o Options) (*Server, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
@@ -67,13 +70,17 @@ func Start(o Options) (*Server, error) {
 }
 
 func start(o Options) (*Server, error) {
+	if err := checkKey(o.Dir, o.Key); err != nil {
+		return nil, err
+	}
 	maxStore := o.MaxStore
 	if maxStore == 0 {
 		maxStore = defaultMaxStore
 	}
 	nats, err := server.NewServer(&server.Options{
 		ServerName: "embedded", DontListen: true, NoSigs: true,
-		JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), SyncAlways: true,
+		JetStream: true, StoreDir: filepath.Join(o.Dir, storeName), SyncAlways: true,
+		JetStreamKey: o.Key, JetStreamCipher: server.AES,
 		JetStreamMaxStore: maxStore, JetStreamMaxMemory: maxMemory,
 	})
 	if err != nil {
@@ -87,6 +94,11 @@ func start(o Options) (*Server, error) {
 		nats.Shutdown()
 		nats.WaitForShutdown()
 		return nil, fmt.Errorf("the embedded NATS server was not ready after %s; its log says why", startTimeout)
+	}
+	if err := whole(o.Dir, nats); err != nil {
+		nats.Shutdown()
+		nats.WaitForShutdown()
+		return nil, err
 	}
 	return &Server{nats: nats}, nil
 }
