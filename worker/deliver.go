@@ -75,6 +75,9 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e ticket.Event, site 
 	case queue.StateCreated:
 		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: entry.Purpose, Ticket: entry.Ref, Why: "the ticket exists already"}, nil
 	case queue.StateSkipped:
+		if !entry.ErasedAt.IsZero() {
+			return ticket.Outcome{Result: ticket.ResultSkipped, Why: "the visitor's data was erased"}, nil
+		}
 		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "the site wanted no ticket"}, nil
 	case queue.StateIntended, queue.StateDead:
 	}

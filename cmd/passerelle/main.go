@@ -36,6 +36,7 @@ type commands struct {
 	Health      healthCommand      `cmd:"" help:"Ask a running process whether it is ready: the probe of a container."`
 	Deadletters deadlettersCommand `cmd:"" help:"See to conversations that could not become tickets."`
 	Trace       traceCommand       `cmd:"" help:"What became of one conversation, from webhook to ticket."`
+	Erase       eraseCommand       `cmd:"" help:"Remove a visitor's data that the product still holds."`
 	Simulate    simulateCommand    `cmd:"" help:"Run a simulator alone."`
 	Version     versionCommand     `cmd:"" help:"Print version, commit, Go and module versions."`
 }

@@ -131,7 +131,9 @@ func (s *traced) ledger(e queue.Entry) {
 		s.add(e.At, "created", fmt.Sprintf("ticket %d was made", e.Ref.ID))
 	case queue.StateSkipped:
 		s.Outcome = outcomeSkipped
-		s.add(e.At, "skipped", "the site wants no ticket of it")
+		if e.ErasedAt.IsZero() {
+			s.add(e.At, "skipped", "the site wants no ticket of it")
+		}
 	case queue.StateDead:
 		if s.Outcome != outcomeDead { // the letter itself says it
 			s.add(e.At, "dead", "dead letter: "+string(e.Reason))
@@ -144,6 +146,7 @@ func (s *traced) ledger(e queue.Entry) {
 			s.Outcome, s.Hint = outcomeUncertain, "search Zendesk for external_id "+ticket.ExternalID(s.ConversationID)
 		}
 	}
+	s.add(e.ErasedAt, "erased", "what was held of it was erased at the visitor's request; no ticket is made of it any more")
 	for _, written := range []struct {
 		at   time.Time
 		what string

@@ -43,6 +43,8 @@ type Queue struct {
 	tokens jetstream.KeyValue
 	chains jetstream.KeyValue
 	config jetstream.KeyValue
+
+	erasures jetstream.KeyValue
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams and buckets. Settings of existing
@@ -107,7 +109,10 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 	for _, b := range []struct {
 		config jetstream.KeyValueConfig
 		into   *jetstream.KeyValue
-	}{{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains}, {configConfig(replicas), &q.config}} {
+	}{
+		{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains},
+		{configConfig(replicas), &q.config}, {erasuresConfig(replicas), &q.erasures},
+	} {
 		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
 			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)
 		}

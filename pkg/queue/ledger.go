@@ -35,6 +35,7 @@ type Entry struct {
 	Replays    int            `json:"replays,omitempty"`    // how often it came back from the dead letters
 	IntendedAt time.Time      `json:"intended_at,omitzero"`
 	At         time.Time      `json:"at"`
+	ErasedAt   time.Time      `json:"erased_at,omitzero"` // when the visitor's data was erased; no ticket is made any more
 	ticket.Ref
 
 	// When the answers that are in the ticket were given, by iAdvize's clock.
