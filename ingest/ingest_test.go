@@ -111,6 +111,7 @@ func TestWebhook(t *testing.T) {
 	url, seen := serve(t, q)
 	sign := func(secret, body string) string { return iadvize.Sign(secret, []byte(body)) }
 	score := strings.Replace(strings.Replace(closed, "v2.conversation.closed", "satisfaction.answered", 1), `"operatorIds":[1]`, `"customerSatisfaction":3`, 1)
+	comment := strings.Replace(score, `"customerSatisfaction":3`, `"satisfactionComment":"My neighbour is called Berthe"`, 1)
 	second := strings.Replace(closed, `"c1"`, `"c2"`, 1)
 	unknown := strings.Replace(strings.Replace(closed, `"c1"`, `"c3"`, 1), `"projectId":1`, `"projectId":77`, 1)
 	for _, tc := range []struct {
@@ -122,6 +123,7 @@ func TestWebhook(t *testing.T) {
 		{"again", closed, sign("old", closed), 202, `{"status":"duplicate"}`},
 		{"another one, other secret", second, sign("old", second), 202, `{"status":"accepted"}`},
 		{"score", score, sign("old", score), 202, `{"status":"accepted"}`},
+		{"a comment that the site keeps nowhere", comment, sign("old", comment), 202, `{"status":"ignored"}`},
 		{"site unknown", unknown, sign("other", unknown), 202, `{"status":"accepted"}`},
 		{"no use for it", `{"eventType":"user.connected"}`, sign("old", `{"eventType":"user.connected"}`), 202, `{"status":"ignored"}`},
 		{"no signature", closed, "", 401, `{"error":"x-iadvize-signature is missing or wrong"}`},

@@ -100,6 +100,13 @@ func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		event.Site, event.Account, event.Platform = site.Name, site.Account, site.Platform
+		if a := event.Satisfaction; a != nil && site.Tickets.Fields.SatisfactionComment == 0 {
+			a.Comment = "" // no ticket of the site would show it, and what nobody needs is not stored
+			if a.Empty() {
+				h.accept(w, "ignored")
+				return
+			}
+		}
 	}
 	h.keep(w, r, event)
 }
