@@ -18,6 +18,8 @@ type environment struct {
 	Config          string        `default:"passerelle.yaml"`
 	NATSURL         string        `envconfig:"NATS_URL"`
 	NATSReplicas    int           `envconfig:"NATS_REPLICAS" default:"1"`
+	NATSMonitorURL  []string      `envconfig:"NATS_MONITOR_URL"` // where each NATS server answers /varz
+	ApplyStreams    bool          `ignored:"true"`               // serve --apply
 	DataDir         string        `split_words:"true" default:"./data"`
 	StoreKey        site.Ref      `split_words:"true"` // encrypts the embedded store
 	RedisURL        string        `split_words:"true"`

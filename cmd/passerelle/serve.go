@@ -24,6 +24,7 @@ import (
 
 type serveCommand struct {
 	Roles []string `default:"ingest,worker,console" help:"What this process does: ingest, worker, console."`
+	Apply bool     `help:"Put right what somebody changed of the streams on the NATS server; passerelle streams check shows it."`
 }
 
 // Run serves until the first signal.
@@ -32,6 +33,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.ApplyStreams = c.Apply
 	log, err := e.logger()
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (c *cleanups) run() {
 // openQueue opens the queue of a process that serves: the NATS server of the environment, or an embedded one of its
 // own. healthy tells of the embedded server's store.
 func openQueue(ctx context.Context, e environment, log zerolog.Logger, done *cleanups) (q *queue.Queue, healthy func() error, err error) {
-	options := queue.Options{URL: e.NATSURL, Name: "passerelle", Replicas: e.NATSReplicas, OnState: func(connected bool, err error) {
+	options := queue.Options{URL: e.NATSURL, Name: "passerelle", Replicas: e.NATSReplicas, Apply: e.ApplyStreams, OnDifference: reportDifference(log), OnState: func(connected bool, err error) {
 		if connected {
 			log.Info().Msg("NATS reached again")
 		} else if err != nil {
@@ -56,6 +56,9 @@ func openQueue(ctx context.Context, e environment, log zerolog.Logger, done *cle
 		return nil, nil, err
 	}
 	done.add(q.Close)
+	if e.NATSURL != "" {
+		reportSync(ctx, q, e, log)
+	}
 	return q, healthy, nil
 }
 
@@ -76,7 +79,7 @@ func startStore(e environment, options embed.Options) (*embed.Server, error) {
 // visitQueue opens the queue for a command: the NATS server, the embedded one of a process that serves, or its store
 // when no process does.
 func visitQueue(ctx context.Context, e environment, done *cleanups) (*queue.Queue, error) {
-	options := queue.Options{URL: e.NATSURL, Name: "passerelle command", Replicas: e.NATSReplicas}
+	options := queue.Options{URL: e.NATSURL, Name: "passerelle command", Replicas: e.NATSReplicas, Lenient: true}
 	if e.NATSURL == "" {
 		if _, err := os.Stat(e.DataDir); err != nil {
 			return nil, fmt.Errorf("nothing is stored at %s yet; set PASSERELLE_DATA_DIR or PASSERELLE_NATS_URL to where passerelle serve keeps its work", e.DataDir)

@@ -19,6 +19,11 @@ type Options struct {
 	Name     string                          // of this process, shown by the server
 	Replicas int                             // of each stream; 0 means 1
 	OnState  func(connected bool, err error) // told of lost and regained connections; may be nil
+
+	// What to do about settings of streams, buckets and consumers that somebody changed on the server.
+	OnDifference func(Difference) // told of each that is left alone; may be nil
+	Apply        bool             // put all right
+	Lenient      bool             // leave those alone too that break a guarantee: for commands that look
 }
 
 const (
@@ -45,18 +50,24 @@ type Queue struct {
 	config jetstream.KeyValue
 
 	erasures jetstream.KeyValue
+	replicas int
 }
 
-// Open connects, checks the server's version, and creates what is missing of streams and buckets. Settings of existing
-// ones that an operator changed are left alone. A lost connection is tried again for ever.
+// Open connects, checks the server's version, and creates what is missing of streams, buckets and consumers. Settings
+// of existing ones that an operator changed are left alone; the error wraps ErrDrift when one breaks a guarantee. A lost
+// connection is tried again for ever.
 func Open(ctx context.Context, o Options) (*Queue, error) {
 	nc, err := nats.Connect(o.URL, o.connection()...)
 	if err != nil {
 		// The error of the client may hold the address with its password, so it is named by its kind only.
 		return nil, fmt.Errorf("connect to NATS: %w; check PASSERELLE_NATS_URL and that the server runs", withoutAddress(err))
 	}
-	q := &Queue{nc: nc}
-	if err := q.setUp(ctx, max(o.Replicas, 1)); err != nil {
+	q := &Queue{nc: nc, replicas: max(o.Replicas, 1)}
+	err = q.setUp(ctx, q.replicas)
+	if err == nil {
+		err = q.settle(ctx, o)
+	}
+	if err != nil {
 		nc.Close()
 		return nil, err
 	}
