@@ -3,9 +3,12 @@ package main
 import (
 	"io"
 	"os"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 )
+
+const redrawEvery = 50 * time.Millisecond
 
 // progress shows on a terminal how far a long command has come, and nothing elsewhere.
 type progress struct{ bar *progressbar.ProgressBar }
@@ -21,7 +24,7 @@ func newProgress(std streams, total int, what string) progress {
 func drawProgress(out io.Writer, total int, what string) progress {
 	return progress{progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionFullWidth(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(redrawEvery), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true),
 	)}
 }
 

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
@@ -166,39 +169,47 @@ func (r *replay) run(ctx context.Context) error {
 	out := r.printer(bar)
 	pace := newPace(r.command.Pace)
 	defer pace.end()
-	tell := func(result replayed) error {
+	var mu sync.Mutex
+	tell := func(result replayed, err error) error {
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
 		r.results[result.Result]++
 		bar.step()
 		return out.print(result)
 	}
+	// A replay goes one by one, so that it ends where it says it did; to look changes nothing, so several look at once.
+	looking, looks := errgroup.WithContext(ctx)
+	looking.SetLimit(readers)
 	err := r.command.each(ctx, r.queue, func(b queue.Buried) error {
-		if !r.dry {
-			pace.wait(ctx)
+		if r.dry {
+			looking.Go(func() error { return tell(r.one(b)) })
+			return looks.Err()
 		}
+		pace.wait(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		result, err := r.one(b)
-		if err != nil {
-			return err
-		}
-		return tell(result)
-	}, func(id string) error {
-		result, err := r.missing(ctx, id)
-		if err != nil {
-			return err
-		}
-		return tell(result)
-	})
+		return tell(r.one(b))
+	}, func(id string) error { return tell(r.missing(ctx, id)) })
+	if looked := looking.Wait(); looked != nil {
+		err = looked // it ended the rest
+	}
 	bar.end()
-	if ctx.Err() != nil {
-		err = fmt.Errorf("interrupted: %s; call it again to go on with the rest", r.summary())
-	} else if unknown := r.results[resultUnknown]; err == nil && unknown > 0 {
+	summary := r.summary()
+	switch unknown := r.results[resultUnknown]; {
+	case ctx.Err() != nil:
+		err = fmt.Errorf("interrupted: %s; call it again to go on with the rest", summary)
+	case err != nil:
+		err = fmt.Errorf("stopped: %s: %w", summary, err)
+	case unknown > 0:
 		err = fmt.Errorf("%d of the ids are of no dead letter", unknown)
 	}
 	err = errors.Join(err, out.end())
-	if !r.std.json {
-		_, _ = fmt.Fprintln(r.std.out, r.summary())
+	if !r.std.json && ctx.Err() == nil {
+		_, _ = fmt.Fprintln(r.std.out, summary)
 	}
 	return err
 }
