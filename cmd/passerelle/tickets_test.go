@@ -51,8 +51,8 @@ func TestBothOptionsNeverGiveTwoTickets(t *testing.T) {
 	}
 }
 
-// answered is a webhook with one of the visitor's answers.
-func answered(event, conversation, answer string, at time.Time) string {
+// surveyed is a webhook with one of the visitor's answers.
+func surveyed(event, conversation, answer string, at time.Time) string {
 	return fmt.Sprintf(`{"eventId":%q,"eventType":"satisfaction.answered","platform":"ha","projectId":1,"clientId":1,"conversationId":%q,%s,"createdAt":%q,"sentAt":%q}`,
 		event, conversation, answer, at.Format(time.RFC3339Nano), at.Format(time.RFC3339Nano))
 }
@@ -66,7 +66,7 @@ func TestSatisfactionComesWhenItLikes(t *testing.T) {
 	now := time.Now()
 	say := func(event, answer string, at time.Time) {
 		t.Helper()
-		if status, body := post(t, url, answered(event, closedID, answer, at)); status != 202 || !strings.Contains(body, "accepted") {
+		if status, body := post(t, url, surveyed(event, closedID, answer, at)); status != 202 || !strings.Contains(body, "accepted") {
 			t.Fatalf("%d %s", status, body)
 		}
 	}
