@@ -42,6 +42,7 @@ func variants() map[string]simzendesk.Switches {
 		"unknown references are ignored":             func(s *simzendesk.Switches) { s.UnknownReference = simzendesk.IgnoreUnknown },
 		"headers of 2023":                            func(s *simzendesk.Switches) { s.Headers = simzendesk.Headers2023 },
 		"an unticked checkbox is not set":            func(s *simzendesk.Switches) { s.FalseCheckboxUnset = true },
+		"new fields join no form":                    func(s *simzendesk.Switches) { s.NewFieldsOffForms = true },
 		"the caller is the current user of triggers": func(s *simzendesk.Switches) { s.CallerIsCurrentUser = true },
 	}
 	everything := simzendesk.Switches{}

@@ -232,7 +232,7 @@ func (w *crashWorld) work(c *crash) error {
 	if err != nil {
 		return err
 	}
-	q, err := queue.Open(w.t.Context(), queue.Options{Server: crashServer{w.server, c}})
+	q, err := queue.Open(w.t.Context(), queue.Options{Server: crashServer{w.server, c}, Lenient: true})
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func (w *crashWorld) empty() bool {
 
 func (w *crashWorld) publish(e ticket.Event) {
 	w.t.Helper()
-	q, err := queue.Open(w.t.Context(), queue.Options{Server: w.server})
+	q, err := queue.Open(w.t.Context(), queue.Options{Server: w.server, Lenient: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}

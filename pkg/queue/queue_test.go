@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"passerelle/pkg/queue"
 	"passerelle/pkg/queue/embed"
@@ -467,5 +468,40 @@ func TestRefreshTokensOutliveARestartAndAreReplacedInTurn(t *testing.T) {
 		}
 		q.Close()
 		server.Close()
+	}
+}
+
+// The client of NATS asks for the next message in a goroutine of its own, and may forget to when that is slow.
+func TestNoEventRestsWhileSomebodyWaits(t *testing.T) {
+	q, _ := open(t)
+	r, err := q.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	const events = 2000
+	go func() {
+		for i := range events {
+			if _, err := q.Publish(t.Context(), closed(fmt.Sprintf("c%d", i))); err != nil {
+				t.Errorf("publish: %v", err)
+			}
+		}
+	}()
+	var settling errgroup.Group // keeps the connection and the processor busy, as workers do
+	settling.SetLimit(32)
+	for i := range events {
+		soon, cancel := context.WithTimeout(t.Context(), 25*time.Second) // the heartbeat is missed after 30
+		d, err := r.Next(soon)
+		cancel()
+		if err != nil {
+			t.Fatalf("event %d rested: %v", i, err)
+		}
+		settling.Go(func() error {
+			_, _, err := q.Look(t.Context(), d.Event.Job())
+			return errors.Join(err, d.Done(t.Context()))
+		})
+	}
+	if err := settling.Wait(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -90,18 +90,36 @@ func (r *Receiver) Next(ctx context.Context) (Delivery, error) {
 	return d, nil
 }
 
+// next waits for a message until ctx ends. The client asks the server once a call, at its beginning, and not at all
+// while its last request is still being written: with one message a request that happens every few hundred messages,
+// and nothing would be asked for until the heartbeat is missed, 30 seconds later. So the first waits are short, and
+// each is followed by another call. The last one is as long as ctx, so that a heartbeat can be missed in it.
 func next(ctx context.Context, iter jetstream.MessagesContext) (jetstream.Msg, error) {
-	for {
-		msg, err := iter.Next(jetstream.NextContext(ctx))
+	for wait := firstWait; ; wait = min(8*wait, 8*longWait) {
+		msg, err := nextWithin(ctx, iter, wait)
 		switch {
 		case err == nil:
 			return msg, nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat):
-			continue // the client asks again by itself
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		case errors.Is(err, jetstream.ErrNoHeartbeat): // the client asks again by itself
 		default:
 			return nil, fmt.Errorf("wait for an event: %w", err)
 		}
 	}
+}
+
+const (
+	firstWait = time.Millisecond
+	longWait  = 5 * time.Second
+)
+
+func nextWithin(ctx context.Context, iter jetstream.MessagesContext, wait time.Duration) (jetstream.Msg, error) {
+	if wait <= longWait {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
+	return iter.Next(jetstream.NextContext(ctx))
 }
 
 // setAside keeps what cannot be read where a person finds it, and lets the queue go on.
