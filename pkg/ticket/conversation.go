@@ -74,6 +74,22 @@ type Satisfaction struct {
 	Comment        string `json:"comment,omitempty"`
 }
 
+// kind tells answers apart in keys.
+func (s *Satisfaction) kind() string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Score != nil:
+		return "-score"
+	case s.Recommendation != nil:
+		return "-recommendation"
+	case s.Comment != "":
+		return "-comment"
+	default:
+		return ""
+	}
+}
+
 // Empty tells whether there is no answer in it.
 func (s Satisfaction) Empty() bool {
 	return s.Score == nil && s.Recommendation == nil && s.Comment == ""

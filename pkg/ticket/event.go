@@ -71,12 +71,12 @@ func JobOf(conversationID string) Job {
 func (e Event) Job() Job { return JobOf(e.ConversationID) }
 
 // Key is the identity of the event itself: the job for the end of a conversation, and one of its own for each
-// satisfaction answer.
+// satisfaction answer. An answer's kind is part of it: iAdvize's own examples give answers of several kinds one id.
 func (e Event) Key() string {
 	if e.Kind == KindClosed {
 		return string(e.Job())
 	}
-	return string(e.Job()) + "." + string(JobOf(string(e.Kind)+"-"+e.ID))
+	return string(e.Job()) + "." + string(JobOf(string(e.Kind)+"-"+e.ID+e.Satisfaction.kind()))
 }
 
 // ExternalID is what a ticket of this conversation has as external_id.

@@ -6,6 +6,17 @@ import (
 	"time"
 )
 
+func TestAnswersOfOneIDAreTold(t *testing.T) {
+	one, keys := 1, map[string]bool{}
+	for _, s := range []*Satisfaction{nil, {}, {Score: &one}, {Recommendation: &one}, {Comment: "c"}} {
+		e := Event{ID: "d36cd3c4-2d16-4a77-97c2-620bde859b29", Kind: KindSatisfaction, ConversationID: "c1", Satisfaction: s}
+		keys[e.Key()] = true
+	}
+	if len(keys) != 4 { // no answer is no answer
+		t.Errorf("keys = %v", keys)
+	}
+}
+
 func TestJobOf(t *testing.T) {
 	safe := regexp.MustCompile(`^[a-z0-9_-]+$`)
 	for _, tc := range []struct{ name, id, want string }{
