@@ -44,13 +44,15 @@ type Queue struct {
 	events jetstream.Stream
 	hold   jetstream.Stream
 	dead   jetstream.Stream
+	sweep  jetstream.Stream
 	ledger jetstream.KeyValue
 	tokens jetstream.KeyValue
 	chains jetstream.KeyValue
 	config jetstream.KeyValue
 
-	erasures jetstream.KeyValue
-	replicas int
+	erasures  jetstream.KeyValue
+	positions jetstream.KeyValue
+	replicas  int
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams, buckets and consumers. Settings
@@ -112,7 +114,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 	for _, s := range []struct {
 		config jetstream.StreamConfig
 		into   *jetstream.Stream
-	}{{eventsConfig(replicas), &q.events}, {holdConfig(replicas), &q.hold}, {deadConfig(replicas), &q.dead}} {
+	}{{eventsConfig(replicas), &q.events}, {holdConfig(replicas), &q.hold}, {deadConfig(replicas), &q.dead}, {sweepConfig(replicas), &q.sweep}} {
 		if *s.into, err = ensureStream(ctx, js, s.config); err != nil {
 			return fmt.Errorf("set up stream %s: %w; JetStream must be on and the user allowed to create streams", s.config.Name, err)
 		}
@@ -122,7 +124,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 		into   *jetstream.KeyValue
 	}{
 		{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains},
-		{configConfig(replicas), &q.config}, {erasuresConfig(replicas), &q.erasures},
+		{configConfig(replicas), &q.config}, {erasuresConfig(replicas), &q.erasures}, {positionsConfig(replicas), &q.positions},
 	} {
 		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
 			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)

@@ -32,8 +32,8 @@ var ErrDrift = errors.New("streams were changed so that a guarantee is broken")
 
 // wantedStreams gives every stream as it should be, those of the buckets included.
 func wantedStreams(replicas int) []jetstream.StreamConfig {
-	all := []jetstream.StreamConfig{eventsConfig(replicas), holdConfig(replicas), deadConfig(replicas)}
-	for _, bucket := range []jetstream.KeyValueConfig{ledgerConfig(replicas), tokensConfig(replicas), chainsConfig(replicas), configConfig(replicas), erasuresConfig(replicas)} {
+	all := []jetstream.StreamConfig{eventsConfig(replicas), holdConfig(replicas), deadConfig(replicas), sweepConfig(replicas)}
+	for _, bucket := range []jetstream.KeyValueConfig{ledgerConfig(replicas), tokensConfig(replicas), chainsConfig(replicas), configConfig(replicas), erasuresConfig(replicas), positionsConfig(replicas)} {
 		all = append(all, bucketStream(bucket))
 	}
 	return all
@@ -58,7 +58,7 @@ func (q *Queue) wantedConsumers() []struct {
 	return []struct {
 		stream jetstream.Stream
 		config jetstream.ConsumerConfig
-	}{{q.events, workersConfig()}, {q.hold, runnersConfig()}}
+	}{{q.events, workersConfig()}, {q.hold, runnersConfig()}, {q.sweep, sweepersConfig()}}
 }
 
 // Differences compares the streams, buckets and consumers on the server with what the product makes. A consumer that is
