@@ -33,6 +33,7 @@ type environment struct {
 	WorkerSlots     int           `split_words:"true" default:"32"`
 	Patience        time.Duration `default:"15m"` // how long a conversation may stay unreadable at iAdvize
 	JobExpiry       time.Duration `split_words:"true" default:"72h"`
+	SweepEvery      time.Duration `split_words:"true" default:"5m"`
 }
 
 func readEnvironment() (environment, error) {
@@ -53,6 +54,8 @@ func readEnvironment() (environment, error) {
 		return e, usageError{fmt.Errorf("environment: PASSERELLE_WORKER_SLOTS: expected 1 to 10000")}
 	case e.DrainTimeout <= 0 || e.Patience <= 0 || e.JobExpiry <= 0:
 		return e, usageError{fmt.Errorf("environment: expected a positive time in PASSERELLE_DRAIN_TIMEOUT, PASSERELLE_PATIENCE and PASSERELLE_JOB_EXPIRY")}
+	case e.SweepEvery < time.Second || e.SweepEvery > 24*time.Hour:
+		return e, usageError{fmt.Errorf("environment: PASSERELLE_SWEEP_EVERY: expected 1s to 24h")}
 	case e.NATSReplicas < 1 || e.NATSReplicas > 5:
 		return e, usageError{fmt.Errorf("environment: PASSERELLE_NATS_REPLICAS: expected 1 to 5")}
 	case e.StoreKey != "" && e.NATSURL != "":

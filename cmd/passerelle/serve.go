@@ -59,6 +59,7 @@ type service struct {
 	queue   *queue.Queue
 	works   works
 	worker  *worker.Worker // nil without that role
+	sweep   *ingest.Sweep  // the same
 	servers []*listening
 	done    cleanups
 	warned  sync.Map // accounts whose API token was warned of
@@ -105,6 +106,7 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 		s.warnOfAPITokens(config)
 	}
 	if slices.Contains(roles, "ingest") {
+		s.sweep = wireSweep(e, q, s.works, log, metrics)
 		handler := ingest.New(q, s.works.directory, log, metrics)
 		if err := s.listen("ingest", e.IngestAddr, ingest.Server(handler)); err != nil {
 			return s, err
@@ -183,6 +185,9 @@ func (s *service) run(ctx context.Context) error {
 	if s.worker != nil {
 		parts.Go(func() { s.worker.Run(ctx, work) })
 		parts.Go(func() { s.keepTokens(ctx) })
+	}
+	if s.sweep != nil {
+		parts.Go(func() { s.sweep.Run(ctx) })
 	}
 	<-ctx.Done()
 	s.log.Info().Dur("within_ms", s.DrainTimeout).Msg("ending: finishing what is in work")

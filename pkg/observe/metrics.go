@@ -17,6 +17,7 @@ type Metrics struct {
 	webhooks *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	sweep    sweepMetrics
 }
 
 // NewMetrics makes the metrics of a process.
@@ -32,7 +33,9 @@ func NewMetrics() *Metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "passerelle_attempt_seconds", Help: "Time that an attempt took.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
 		}, []string{"result"}),
+		sweep: newSweepMetrics(),
 	}
+	m.sweep.register(m.registry)
 	m.registry.MustRegister(m.webhooks, m.attempts, m.seconds, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

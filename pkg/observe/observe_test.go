@@ -42,12 +42,18 @@ func TestMetrics(t *testing.T) {
 	m.Webhook("accepted")
 	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultCreated, Purpose: ticket.PurposeArchive}, time.Second)
 	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultDead, Failure: &ticket.Failure{Reason: ticket.ReasonRejected}}, time.Second)
+	m.Swept("acme", "missing")
+	m.SweepFailed("main")
+	m.SweptUntil("acme-fr", time.UnixMilli(1500))
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{
 		`passerelle_webhooks_total{answer="accepted"} 1`,
 		`passerelle_attempts_total{account="acme",purpose="archive",reason="",result="created"} 1`,
 		`passerelle_attempts_total{account="acme",purpose="",reason="rejected_by_zendesk",result="dead"} 1`,
+		`passerelle_sweep_conversations_total{account="acme",stage="missing"} 1`,
+		`passerelle_sweep_failures_total{connection="main"} 1`,
+		`passerelle_sweep_position_timestamp_seconds{site="acme-fr"} 1.5`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("metrics lack %s", want)
