@@ -38,6 +38,7 @@ type commands struct {
 	Trace       traceCommand       `cmd:"" help:"What became of one conversation, from webhook to ticket."`
 	Erase       eraseCommand       `cmd:"" help:"Remove a visitor's data that the product still holds."`
 	Streams     streamsCommand     `cmd:"" help:"Compare the streams on the NATS server with what the product needs."`
+	Backfill    backfillCommand    `cmd:"" help:"Queue the conversations that ended in an interval and have no ticket yet."`
 	Simulate    simulateCommand    `cmd:"" help:"Run a simulator alone."`
 	Version     versionCommand     `cmd:"" help:"Print version, commit, Go and module versions."`
 }

@@ -28,6 +28,26 @@ func drawProgress(out io.Writer, total int, what string) progress {
 	)}
 }
 
+// newSpan is a bar of a span of time, for work whose amount is not known before.
+func newSpan(std streams) progress {
+	if !isTerminal(std.err) {
+		return progress{}
+	}
+	return progress{progressbar.NewOptions64(1,
+		progressbar.OptionSetWriter(std.err), progressbar.OptionFullWidth(), progressbar.OptionSetPredictTime(true),
+		progressbar.OptionThrottle(redrawEvery), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true),
+	)}
+}
+
+// span shows how much of the whole is done, in seconds, and in words.
+func (p progress) span(done, whole time.Duration, what string) {
+	if p.bar != nil {
+		p.bar.ChangeMax64(max(int64(whole/time.Second), 1))
+		p.bar.Describe(what)
+		_ = p.bar.Set64(int64(done / time.Second)) // a terminal that is gone needs no bar
+	}
+}
+
 // shown tells whether there is a terminal that shows it.
 func (p progress) shown() bool { return p.bar != nil }
 
