@@ -75,10 +75,8 @@ type Satisfaction struct {
 }
 
 // kind tells answers apart in keys.
-func (s *Satisfaction) kind() string {
+func (s Satisfaction) kind() string {
 	switch {
-	case s == nil:
-		return ""
 	case s.Score != nil:
 		return "-score"
 	case s.Recommendation != nil:

@@ -76,7 +76,11 @@ func (e Event) Key() string {
 	if e.Kind == KindClosed {
 		return string(e.Job())
 	}
-	return string(e.Job()) + "." + string(JobOf(string(e.Kind)+"-"+e.ID+e.Satisfaction.kind()))
+	answer := string(e.Kind) + "-" + e.ID
+	if e.Satisfaction != nil {
+		answer += e.Satisfaction.kind()
+	}
+	return string(e.Job()) + "." + string(JobOf(answer))
 }
 
 // ExternalID is what a ticket of this conversation has as external_id.
