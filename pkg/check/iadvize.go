@@ -69,7 +69,7 @@ func (v *visit) schema() {
 	for _, l := range lacks.value {
 		about := &Subject{Kind: "schema", Name: l.Name}
 		if l.Optional {
-			v.add(Warning, IAdvizeSchema, about, "iAdvize's schema lacks "+l.Name, "none; the agents and the project cannot be checked", fix)
+			v.add(Warning, IAdvizeSchema, about, "iAdvize's schema lacks "+l.Name, "tickets are made all the same; but conversations whose webhook got lost may not be found, and agents and project not be checked", fix)
 		} else {
 			v.add(Error, IAdvizeSchema, about, "iAdvize's schema lacks "+l.Name+", which is asked for of each conversation", allRetry, fix)
 		}

@@ -19,7 +19,7 @@ var introspectionQuery string
 // Lack is something that a query of the product asks for and the live schema does not have.
 type Lack struct {
 	Name     string // as "Conversation.customData", "Query.conversation(id:)" or "type UUID"
-	Optional bool   // asked for by the check alone; tickets do without
+	Optional bool   // asked for by the sweep and the check alone; tickets do without
 }
 
 // ErrNoIntrospection says that iAdvize does not tell its schema.
@@ -37,7 +37,7 @@ func (c *Client) Lacking(ctx context.Context) ([]Lack, error) {
 	for _, document := range []struct {
 		text     string
 		optional bool
-	}{{queries, false}, {recentQuery, true}} {
+	}{{queries, false}, {closedQuery, true}, {recentQuery, true}} {
 		parsed, err := parser.ParseQuery(&ast.Source{Input: document.text})
 		if err != nil {
 			return nil, fmt.Errorf("parse the product's own query: %w", err)

@@ -41,6 +41,7 @@ func TestLacking(t *testing.T) {
 		},
 		"of an interface":             {[]string{"User.userName"}, []Lack{{Name: "User.userName"}}},
 		"of the check alone":          {[]string{"Conversation.users"}, []Lack{{Name: "Conversation.users", Optional: true}}},
+		"of the sweep":                {[]string{"ConversationConnection.pageInfo"}, []Lack{{Name: "ConversationConnection.pageInfo", Optional: true}}},
 		"the conversation":            {[]string{"Query.conversation"}, []Lack{{Name: "Query.conversation"}}},
 		"what nobody asks for":        {[]string{"Conversation.duration"}, nil},
 		"one that others stand below": {[]string{"MessageEdge.node"}, []Lack{{Name: "MessageEdge.node"}}},
