@@ -18,7 +18,8 @@ type gates struct {
 
 type gate struct {
 	until    time.Time
-	failures int
+	failures int  // in a row; those that come together count as one
+	probing  bool // one event was let through and decides
 	last     *ticket.Failure
 }
 
@@ -44,13 +45,14 @@ func (g *gates) shut(names ...string) (*ticket.Failure, time.Time, bool) {
 	}
 	for _, name := range names {
 		if gate := g.all[name]; gate != nil {
-			gate.until = now.Add(probeTime)
+			gate.until, gate.probing = now.Add(probeTime), true
 		}
 	}
 	return nil, time.Time{}, false
 }
 
-// fail shuts the gate that the failure names. It gives until when, and whether it was open before.
+// fail shuts the gate that the failure names. It gives until when, and whether it was open before. What was in work when
+// it was shut fails too, and that is no news: were each to double the wait, one bad second would shut it for minutes.
 func (g *gates) fail(f *ticket.Failure) (until time.Time, news bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -59,14 +61,22 @@ func (g *gates) fail(f *ticket.Failure) (until time.Time, news bool) {
 		at = &gate{}
 		g.all[f.Gate], news = at, true
 	}
-	at.failures++
 	at.last = f
+	now := g.now()
+	if now.Before(at.until) && !at.probing {
+		if asked := now.Add(f.After); asked.After(at.until) {
+			at.until = asked
+		}
+		return at.until, news
+	}
+	at.failures++
+	at.probing = false
 	wait := f.After
 	if wait == 0 {
 		wait = min(firstShut<<min(at.failures-1, 12), longShut)
 		wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter needs no secrecy
 	}
-	at.until = g.now().Add(wait)
+	at.until = now.Add(wait)
 	return at.until, news
 }
 
