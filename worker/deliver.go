@@ -53,7 +53,9 @@ func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, preview bool) 
 	}
 	outcome, err := work(ctx, *e, site, preview)
 	if err != nil {
-		return d.failed(*e, err)
+		failed := d.failed(*e, err)
+		failed.Lookup = outcome.Lookup
+		return failed
 	}
 	return outcome
 }

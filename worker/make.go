@@ -18,28 +18,31 @@ type making struct {
 	job      ticket.Job
 	entry    queue.Entry // as it stands in the ledger
 	mayExist bool        // an earlier try may have made the ticket
+	lookup   ticket.Lookup
 }
 
 // make writes the intent, makes the ticket or finds it, and writes down that it exists. A crash between two of these
-// steps leads back here with mayExist set.
+// steps leads back here with mayExist set. With an error the outcome still tells of the look-up.
 func (m *making) make(ctx context.Context, intent queue.Entry) (ticket.Outcome, error) {
 	intent.Ref = m.entry.Ref
 	if err := m.note(ctx, intent); err != nil {
 		return ticket.Outcome{}, err
 	}
 	found, err := m.create(ctx)
+	outcome := ticket.Outcome{Lookup: m.lookup}
 	if err != nil {
-		return ticket.Outcome{}, err
+		return outcome, err
 	}
 	if err := m.complete(ctx, found); err != nil {
-		return ticket.Outcome{}, err
+		return outcome, err
 	}
 	created := m.entry
 	created.State, created.At = queue.StateCreated, m.d.now()
 	if err := m.note(ctx, created); err != nil {
-		return ticket.Outcome{}, err
+		return outcome, err
 	}
-	return ticket.Outcome{Result: ticket.ResultCreated, Purpose: m.draft.Purpose, Ticket: m.entry.Ref}, nil
+	outcome.Result, outcome.Purpose, outcome.Ticket = ticket.ResultCreated, m.draft.Purpose, m.entry.Ref
+	return outcome, nil
 }
 
 func (m *making) note(ctx context.Context, e queue.Entry) error {
@@ -67,7 +70,12 @@ func (m *making) create(ctx context.Context) (found bool, err error) {
 	ref := ticket.Ref{}
 	if m.mayExist {
 		if ref, found, err = m.tickets.Find(ctx, m.draft.ExternalID); err != nil {
+			m.lookup = ticket.LookupFailed
 			return false, err
+		}
+		m.lookup = ticket.LookupAbsent
+		if found {
+			m.lookup = ticket.LookupFound
 		}
 	}
 	if !found {

@@ -227,7 +227,13 @@ func (w *Worker) tell(e ticket.Event, o ticket.Outcome, took time.Duration) {
 	if o.Why != "" {
 		line.Str("why", o.Why)
 	}
+	if o.Lookup != "" {
+		line.Str("lookup", string(o.Lookup))
+	}
 	if f := o.Failure; f != nil {
+		if f.Trouble == ticket.TroubleUncertain {
+			line.Bool("uncertain", true)
+		}
 		line.Str("reason", string(f.Reason)).Str("failure", f.Error()).Str("hint", f.Hint)
 	}
 	line.Msg("conversation " + string(o.Result))

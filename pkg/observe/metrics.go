@@ -17,6 +17,8 @@ type Metrics struct {
 	webhooks *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	unclear  *prometheus.CounterVec
+	lookups  *prometheus.CounterVec
 	sweep    sweepMetrics
 }
 
@@ -33,10 +35,16 @@ func NewMetrics() *Metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "passerelle_attempt_seconds", Help: "Time that an attempt took.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
 		}, []string{"result"}),
+		unclear: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "passerelle_uncertain_total", Help: "Calls to create a ticket after which it may or may not exist, by Zendesk account.",
+		}, []string{"account"}),
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "passerelle_lookups_total", Help: "Look-ups of tickets that may exist, by Zendesk account and what was found: found, absent, failed.",
+		}, []string{"account", "found"}),
 		sweep: newSweepMetrics(),
 	}
 	m.sweep.register(m.registry)
-	m.registry.MustRegister(m.webhooks, m.attempts, m.seconds, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.webhooks, m.attempts, m.seconds, m.unclear, m.lookups, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -52,6 +60,12 @@ func (m *Metrics) Attempt(account string, o ticket.Outcome, took time.Duration) 
 	}
 	m.attempts.WithLabelValues(account, string(o.Result), string(o.Purpose), reason).Inc()
 	m.seconds.WithLabelValues(string(o.Result)).Observe(took.Seconds())
+	if o.Failure != nil && o.Failure.Trouble == ticket.TroubleUncertain {
+		m.unclear.WithLabelValues(account).Inc()
+	}
+	if o.Lookup != "" {
+		m.lookups.WithLabelValues(account, string(o.Lookup)).Inc()
+	}
 }
 
 // Handler answers /metrics.

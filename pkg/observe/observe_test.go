@@ -41,6 +41,7 @@ func TestMetrics(t *testing.T) {
 	m := NewMetrics()
 	m.Webhook("accepted")
 	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultCreated, Purpose: ticket.PurposeArchive}, time.Second)
+	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultRetry, Lookup: ticket.LookupAbsent, Failure: &ticket.Failure{Trouble: ticket.TroubleUncertain}}, time.Second)
 	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultDead, Failure: &ticket.Failure{Reason: ticket.ReasonRejected}}, time.Second)
 	m.Swept("acme", "missing")
 	m.SweepFailed("main")
@@ -54,6 +55,8 @@ func TestMetrics(t *testing.T) {
 		`passerelle_sweep_conversations_total{account="acme",stage="missing"} 1`,
 		`passerelle_sweep_failures_total{connection="main"} 1`,
 		`passerelle_sweep_position_timestamp_seconds{site="acme-fr"} 1.5`,
+		`passerelle_uncertain_total{account="acme"} 1`,
+		`passerelle_lookups_total{account="acme",found="absent"} 1`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("metrics lack %s", want)

@@ -100,7 +100,18 @@ type Outcome struct {
 	Failure *Failure      // for held, retry, dead
 	After   time.Duration // for held and retry: not tried again before
 	Why     string        // for skipped: in words
+	Lookup  Lookup        // what the look-up found, when there was one, whatever the result
 }
+
+// Lookup is what was found when an earlier try might have made the ticket.
+type Lookup string
+
+// What a look-up can find. The zero value stands for none made.
+const (
+	LookupFound  Lookup = "found"  // the ticket exists
+	LookupAbsent Lookup = "absent" // it does not, and may be made
+	LookupFailed Lookup = "failed" // it could not be looked up; nothing was sent
+)
 
 // Ref points at a ticket.
 type Ref struct {
