@@ -67,12 +67,22 @@ func (d *Deliverer) visitorAnswered(ctx context.Context, e ticket.Event, site ti
 	if preview {
 		return outcome, nil
 	}
+	// A replica that lags behind may have told of an older entry, by which this answer would be the latest. What can be
+	// written to the entry is the entry.
+	if entry, err = d.noteAnswer(ctx, e, entry, entry); err != nil {
+		return ticket.Outcome{}, err
+	}
 	if err := tickets.SetFields(ctx, entry.ID, fields); err != nil {
 		return ticket.Outcome{}, err
 	}
-	_, err = d.Ledger.Write(ctx, e.Job(), entry, entry.Answered(*e.Satisfaction, e.OccurredAt))
-	if errors.Is(err, queue.ErrMoved) {
-		return ticket.Outcome{}, notYet("the ledger entry changed meanwhile")
-	}
+	_, err = d.noteAnswer(ctx, e, entry, entry.Answered(*e.Satisfaction, e.OccurredAt))
 	return outcome, err
+}
+
+func (d *Deliverer) noteAnswer(ctx context.Context, e ticket.Event, old, entry queue.Entry) (queue.Entry, error) {
+	written, err := d.Ledger.Write(ctx, e.Job(), old, entry)
+	if errors.Is(err, queue.ErrMoved) {
+		return old, notYet("the ledger entry changed meanwhile")
+	}
+	return written, err
 }
