@@ -52,6 +52,9 @@ func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, preview bool) 
 		work = d.visitorAnswered
 	}
 	outcome, err := work(ctx, *e, site, preview)
+	if err != nil && !preview {
+		err = d.mayNotDie(ctx, *e, outcome.Lookup, err)
+	}
 	if err != nil {
 		failed := d.failed(*e, err)
 		failed.Lookup = outcome.Lookup
@@ -108,7 +111,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e ticket.Event, site 
 		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
 	}
 	m := making{d: d, account: site.Account, tickets: tickets, draft: draft, job: e.Job(), entry: entry}
-	m.mayExist = entry.State == queue.StateIntended || e.Replays > 0 || d.old(conversation)
+	m.mayExist = entry.State != "" || e.Replays > 0 || d.old(conversation)
 	return m.make(ctx, queue.Entry{State: queue.StateIntended, Purpose: purpose, IntendedAt: d.now()}.Of(e))
 }
 

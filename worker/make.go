@@ -36,14 +36,35 @@ func (m *making) make(ctx context.Context, intent queue.Entry) (ticket.Outcome, 
 	if err := m.complete(ctx, found); err != nil {
 		return outcome, err
 	}
-	created := m.entry
-	created.State, created.At = queue.StateCreated, m.d.now()
-	if err := m.note(ctx, created); err != nil {
+	if err := m.noteCreated(ctx); err != nil {
 		return outcome, err
 	}
 	outcome.Result, outcome.Purpose, outcome.Ticket = ticket.ResultCreated, m.draft.Purpose, m.entry.Ref
 	return outcome, nil
 }
+
+// noteCreated writes down that the ticket exists. That is true whatever another worker wrote meanwhile (an intent, or
+// that the job is dead), so it goes before it.
+func (m *making) noteCreated(ctx context.Context) error {
+	ref := m.entry.Ref
+	for attempt := 1; ; attempt++ {
+		created := m.entry
+		created.State, created.At, created.Reason, created.Ref = queue.StateCreated, m.d.now(), "", ref
+		err := m.note(ctx, created)
+		if !errors.Is(err, queue.ErrMoved) || attempt == notings {
+			return err
+		}
+		if m.entry, _, err = m.d.Ledger.Look(ctx, m.job); err != nil {
+			return err
+		}
+		if m.entry.State == queue.StateCreated {
+			return nil // by the worker that has the same job
+		}
+	}
+}
+
+// notings bounds how often an entry that others change is written.
+const notings = 3
 
 func (m *making) note(ctx context.Context, e queue.Entry) error {
 	if e.At.IsZero() {

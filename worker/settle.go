@@ -27,7 +27,8 @@ const shortTries = 30
 func (w *Worker) keep(ctx context.Context, e ticket.Event, o ticket.Outcome) error {
 	switch o.Result {
 	case ticket.ResultCreated, ticket.ResultUpdated, ticket.ResultSkipped:
-		if e.Replays > 0 {
+		// A try before this one may have buried the job, and died before it took the event out of the queue.
+		if e.Replays > 0 || e.Attempts > 1 {
 			return w.queue.Unbury(ctx, e)
 		}
 		return nil
@@ -58,10 +59,11 @@ func (w *Worker) bury(ctx context.Context, e ticket.Event, f *ticket.Failure) er
 	if err != nil {
 		return err
 	}
+	if entry.State == queue.StateCreated { // another worker had the same event, and was luckier
+		return w.queue.Unbury(ctx, e)
+	}
 	dead := entry.Of(e)
 	dead.State, dead.Reason, dead.At = queue.StateDead, f.Reason, w.now()
-	if _, err := w.queue.Write(ctx, e.Job(), entry, dead); err != nil && !errors.Is(err, queue.ErrMoved) {
-		return err
-	}
-	return nil
+	_, err = w.queue.Write(ctx, e.Job(), entry, dead)
+	return err // when the entry moved, another worker has the same event: it comes again, and its new state decides
 }

@@ -127,7 +127,11 @@ func (q *Queue) Discard(ctx context.Context, b Buried) error {
 
 // Unbury takes the dead letter of an event away, whatever its account was then, once its ticket exists.
 func (q *Queue) Unbury(ctx context.Context, e ticket.Event) error {
-	if err := q.dead.Purge(ctx, jetstream.WithPurgeSubject("dead.*."+e.Key())); err != nil {
+	subject := "dead.*." + e.Key()
+	if _, err := q.dead.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(subject)); errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil // a look costs no write to the disk
+	}
+	if err := q.dead.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
 		return fmt.Errorf("take dead letter %s away: %w", e.Key(), err)
 	}
 	return nil

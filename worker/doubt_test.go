@@ -1,0 +1,127 @@
+package worker
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// refuse makes one call fail as if the job could never work.
+func refuse(call string) func(string) error {
+	return func(name string) error {
+		if name != call {
+			return nil
+		}
+		return &ticket.Failure{Trouble: ticket.TroubleJob, Reason: ticket.ReasonRejected, Detail: ticket.Detail{Message: "rejected", Status: 400}}
+	}
+}
+
+func TestAJobThatHasATicketIsNoDeadLetterAtOnce(t *testing.T) {
+	lost := func(call string) error {
+		if call == "create" {
+			return &ticket.Failure{Trouble: ticket.TroubleUncertain, Detail: ticket.Detail{Message: "lost"}}
+		}
+		return nil
+	}
+	for _, tc := range []struct {
+		name   string
+		first  func(*town) // how the first try goes, which leaves a ticket behind
+		second func(*town)
+	}{
+		{"a comment is refused", func(w *town) { w.fail = refuse("comment") }, func(w *town) { w.fail = refuse("comment") }},
+		{"the look-up is refused", func(w *town) { w.lose = lost }, func(w *town) { w.lose, w.fail = nil, refuse("find") }},
+		{"the form is refused", func(w *town) { w.lose = lost }, func(w *town) { w.lose, w.formErr = nil, refuse("")("") }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			world, q := newTown(), openQueue(t)
+			world.read = func(id string) (ticket.Conversation, error) {
+				c := conversation(id)
+				c.ClosingForm = ticket.ClosingForm{Known: true, Escalate: true, PrivateNote: "note"}
+				return c, nil
+			}
+			d := deliverer(world, q, Settings{})
+			try := func(n int) ticket.Outcome { e := closed("c1"); e.Attempts = n; return d.Deliver(t.Context(), &e) }
+			tc.first(world)
+			if o := try(1); o.Result != ticket.ResultRetry {
+				t.Fatalf("first: %+v", o)
+			}
+			tc.second(world)
+			for n := 2; n < doubtTries; n++ {
+				if o := try(n); o.Result != ticket.ResultRetry {
+					t.Fatalf("try %d: %+v", n, o)
+				}
+			}
+			if o := try(doubtTries); o.Result != ticket.ResultDead || o.Failure.Reason != ticket.ReasonRejected {
+				t.Errorf("at last: %+v", o)
+			}
+			world.fail, world.lose, world.formErr = nil, nil, nil
+			if o := try(doubtTries + 1); o.Result != ticket.ResultCreated || len(world.tickets) != 1 {
+				t.Errorf("after it was mended: %+v, %d tickets", o, len(world.tickets))
+			}
+		})
+	}
+}
+
+func TestAJobWithoutATicketDiesAtOnce(t *testing.T) {
+	for attempts, call := range map[int]string{1: "create", 2: "create"} {
+		world, q := newTown(), openQueue(t)
+		d := deliverer(world, q, Settings{})
+		if attempts > 1 {
+			world.fail = func(string) error { return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/acme"} }
+			e := closed("c1")
+			d.Deliver(t.Context(), &e)
+		}
+		world.fail = refuse(call)
+		e := closed("c1")
+		e.Attempts = attempts
+		if o := d.Deliver(t.Context(), &e); o.Result != ticket.ResultDead {
+			t.Errorf("try %d: %+v", attempts, o)
+		}
+	}
+}
+
+// Two workers have one job, because the queue took the first one for dead. The second one buries it while the first one
+// makes its ticket.
+func TestATicketGoesBeforeTheDeadLetterOfAnotherWorker(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	d := deliverer(world, q, Settings{})
+	w := New(q, d, zerolog.Nop(), nil)
+	e := closed("c1")
+	e.Attempts = 2
+	world.fail = func(call string) error {
+		if call != "create" {
+			return nil
+		}
+		if err := w.bury(t.Context(), e, &ticket.Failure{Reason: ticket.ReasonRejected}); err != nil {
+			t.Error(err)
+		}
+		return nil
+	}
+	o := d.Deliver(t.Context(), &e)
+	if o.Result != ticket.ResultCreated {
+		t.Fatalf("outcome = %+v", o)
+	}
+	if entry, _, err := q.Look(t.Context(), "c1"); err != nil || entry.State != queue.StateCreated || entry.ID == 0 {
+		t.Errorf("entry = %+v, %v", entry, err)
+	}
+	if err := w.keep(t.Context(), e, o); err != nil {
+		t.Fatal(err)
+	}
+	noLetter(t, q)
+	// The other way round: the job is buried by a worker that does not know of the ticket.
+	if err := w.bury(t.Context(), e, &ticket.Failure{Reason: ticket.ReasonRejected}); err != nil {
+		t.Fatal(err)
+	}
+	noLetter(t, q)
+}
+
+func noLetter(t *testing.T, q *queue.Queue) {
+	t.Helper()
+	if _, err := q.DeadLetter(t.Context(), "c1"); !errors.Is(err, queue.ErrNoDeadLetter) {
+		t.Errorf("the dead letter is still there: %v", err)
+	}
+}
