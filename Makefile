@@ -46,6 +46,11 @@ fuzz: ## run each fuzz target for FUZZTIME=60s
 property: ## try the form's property on 10,000 made-up accounts instead of 2,000
 	go test ./pkg/zendesk -run TestWhatIsSentIsTakenAndWhatIsHeldBackIsNot -rapid.checks=10000 -v
 
+.PHONY: chaos
+chaos: servers ## kill, cut and stop everything under load; prove that nothing is lost or doubled (ARGS='-seed 2')
+	go run ./deploy/chaos -scenario cluster $(ARGS)
+	go run ./deploy/chaos -scenario embedded $(ARGS)
+
 .PHONY: bench
 bench: ## run the benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
