@@ -29,7 +29,7 @@ demo: ## run everything in one process, simulators included (ARGS='--for 30s')
 test: servers ## install what tests need, run them with the race detector, check the coverage
 	@# A package's coverage counts the tests of all packages, merged in one profile: what runs end to end is tested
 	@# too. The share that go test prints on each line is of all these packages together and says nothing: it is cut off.
-	@go test -race -timeout 9m -coverprofile=coverage.out \
+	@go test -race -timeout 20m -coverprofile=coverage.out \
 	  -coverpkg=$(subst $() ,$(comma),$(addprefix ./,$(wildcard $(COVERED)))) ./... 2>&1 | \
 	  sed -E 's/^\t(\S+)\t\tcoverage: .*/?   \t\1\t[no test files]/; s/\tcoverage: .* of statements in .*//; /^coverage: .* of statements in /d'
 	@awk -v minimum=$(COVERAGE) -v required='$(COVERED)' -f deploy/ci/coverage.awk coverage.out
