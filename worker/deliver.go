@@ -53,7 +53,7 @@ func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, preview bool) 
 	}
 	outcome, err := work(ctx, *e, site, preview)
 	if err != nil && !preview {
-		err = d.mayNotDie(ctx, *e, outcome.Lookup, err)
+		err = d.mayNotDie(ctx, *e, outcome, err)
 	}
 	if err != nil {
 		failed := d.failed(*e, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
 
@@ -15,36 +14,42 @@ const doubtTries = 10
 // looked up before the job is given up, and a job whose ticket exists is tried several times more, because what is
 // refused then (a form, a comment) was mostly taken a moment ago. In the end the dead letter says what is missing in the
 // ticket.
-func (d *Deliverer) mayNotDie(ctx context.Context, e ticket.Event, lookup ticket.Lookup, err error) error {
+func (d *Deliverer) mayNotDie(ctx context.Context, e ticket.Event, o ticket.Outcome, err error) error {
 	var f *ticket.Failure
-	if e.Kind != ticket.KindClosed || !errors.As(err, &f) || f.Trouble != ticket.TroubleJob || lookup == ticket.LookupAbsent {
+	if e.Kind != ticket.KindClosed || !errors.As(err, &f) || f.Trouble != ticket.TroubleJob {
 		return err
 	}
-	entry, _, lookErr := d.Ledger.Look(ctx, e.Job())
-	if lookErr != nil {
-		return lookErr
-	}
-	if entry.State != queue.StateIntended {
-		return err
-	}
-	known := entry.ID != 0 || lookup == ticket.LookupFound
-	if !known && e.Attempts <= 1 && lookup == "" {
-		return err // the first try, and its only call was refused
-	}
-	if !known {
-		tickets, ok := d.Tickets(entry.Account)
-		if !ok {
-			return err
-		}
-		_, found, findErr := tickets.Find(ctx, ticket.ExternalID(e.ConversationID))
-		if findErr == nil && !found {
+	exists := o.Ticket.ID != 0
+	if !exists && o.Lookup != ticket.LookupAbsent {
+		if exists, err = d.mayExist(ctx, e, o); err != nil {
 			return err
 		}
 	}
-	if e.Attempts >= doubtTries {
-		return err
+	if !exists || e.Attempts >= doubtTries {
+		return f
 	}
 	again := *f
 	again.Trouble = ticket.TroubleHiccup
 	return &again
+}
+
+// mayExist tells whether an earlier try made the ticket, or may have. The ledger may be read from a replica that lags
+// behind, so that it is believed about the first try only.
+func (d *Deliverer) mayExist(ctx context.Context, e ticket.Event, o ticket.Outcome) (bool, error) {
+	entry, _, err := d.Ledger.Look(ctx, e.Job())
+	if err != nil {
+		return false, err
+	}
+	if entry.ID != 0 {
+		return true, nil
+	}
+	if o.Lookup == "" && e.Attempts <= 1 && e.Replays == 0 {
+		return false, nil // the only call that was made is the one that was refused
+	}
+	tickets, ok := d.Tickets(e.Account)
+	if !ok {
+		return false, nil
+	}
+	_, found, err := tickets.Find(ctx, ticket.ExternalID(e.ConversationID))
+	return found || err != nil, nil // what cannot be looked up may exist
 }

@@ -38,11 +38,7 @@ func TestAJobThatHasATicketIsNoDeadLetterAtOnce(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			world, q := newTown(), openQueue(t)
-			world.read = func(id string) (ticket.Conversation, error) {
-				c := conversation(id)
-				c.ClosingForm = ticket.ClosingForm{Known: true, Escalate: true, PrivateNote: "note"}
-				return c, nil
-			}
+			world.read = withNote
 			d := deliverer(world, q, Settings{})
 			try := func(n int) ticket.Outcome { e := closed("c1"); e.Attempts = n; return d.Deliver(t.Context(), &e) }
 			tc.first(world)
@@ -124,4 +120,57 @@ func noLetter(t *testing.T, q *queue.Queue) {
 	if _, err := q.DeadLetter(t.Context(), "c1"); !errors.Is(err, queue.ErrNoDeadLetter) {
 		t.Errorf("the dead letter is still there: %v", err)
 	}
+}
+
+func TestACommentThatIsRefusedAfterTheTicketWasMadeIsNoDeath(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	world.read = withNote
+	d := deliverer(world, q, Settings{})
+	e := closed("c1")
+	e.Attempts = 2
+	world.fail = refuse("comment")
+	e.Replays = 1 // the ticket is looked up, and is not there
+	if o := d.Deliver(t.Context(), &e); o.Result != ticket.ResultRetry || o.Lookup != ticket.LookupAbsent || len(world.tickets) != 1 {
+		t.Errorf("outcome = %+v", o)
+	}
+}
+
+func TestOneWorkerAtATimeAddsComments(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	world.read = withNote
+	d := deliverer(world, q, Settings{})
+	other := deliverer(world, q, Settings{})
+	inside, goOn := make(chan struct{}), make(chan struct{})
+	first := true
+	world.fail = func(call string) error {
+		if call == "count" && first {
+			first = false
+			world.mu.Unlock() // the other worker calls meanwhile
+			close(inside)
+			<-goOn
+			world.mu.Lock()
+		}
+		return nil
+	}
+	slow := make(chan ticket.Outcome)
+	go func() { e := closed("c1"); slow <- d.Deliver(t.Context(), &e) }()
+	<-inside
+	e := closed("c1")
+	if o := other.Deliver(t.Context(), &e); o.Result != ticket.ResultRetry {
+		t.Errorf("the other: %+v", o)
+	}
+	close(goOn)
+	<-slow
+	if o := other.Deliver(t.Context(), &e); o.Result != ticket.ResultCreated {
+		t.Errorf("at last: %+v", o)
+	}
+	if n := world.tickets["iadvize:c1"].comments; n != 2 || len(world.tickets) != 1 {
+		t.Errorf("%d comments in %d tickets, want 2 in one", n, len(world.tickets))
+	}
+}
+
+func withNote(id string) (ticket.Conversation, error) {
+	c := conversation(id)
+	c.ClosingForm = ticket.ClosingForm{Known: true, Escalate: true, PrivateNote: "note"}
+	return c, nil
 }

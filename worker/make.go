@@ -22,18 +22,19 @@ type making struct {
 }
 
 // make writes the intent, makes the ticket or finds it, and writes down that it exists. A crash between two of these
-// steps leads back here with mayExist set. With an error the outcome still tells of the look-up.
+// steps leads back here with mayExist set. With an error the outcome still tells
+// of the look-up, and of the ticket if it is known to exist.
 func (m *making) make(ctx context.Context, intent queue.Entry) (ticket.Outcome, error) {
 	intent.Ref = m.entry.Ref
 	if err := m.note(ctx, intent); err != nil {
 		return ticket.Outcome{}, err
 	}
-	found, err := m.create(ctx)
-	outcome := ticket.Outcome{Lookup: m.lookup}
+	err := m.create(ctx)
+	outcome := ticket.Outcome{Lookup: m.lookup, Ticket: m.entry.Ref}
 	if err != nil {
 		return outcome, err
 	}
-	if err := m.complete(ctx, found); err != nil {
+	if err := m.complete(ctx); err != nil {
 		return outcome, err
 	}
 	if err := m.noteCreated(ctx); err != nil {
@@ -83,16 +84,16 @@ func (m *making) note(ctx context.Context, e queue.Entry) error {
 	return err
 }
 
-// create gives whether the ticket was found instead of made.
-func (m *making) create(ctx context.Context) (found bool, err error) {
+// create makes the ticket, unless an earlier try did.
+func (m *making) create(ctx context.Context) (err error) {
 	if m.entry.ID != 0 {
-		return true, nil
+		return nil
 	}
-	ref := ticket.Ref{}
+	ref, found := ticket.Ref{}, false
 	if m.mayExist {
 		if ref, found, err = m.tickets.Find(ctx, m.draft.ExternalID); err != nil {
 			m.lookup = ticket.LookupFailed
-			return false, err
+			return err
 		}
 		m.lookup = ticket.LookupAbsent
 		if found {
@@ -101,15 +102,15 @@ func (m *making) create(ctx context.Context) (found bool, err error) {
 	}
 	if !found {
 		if m.d.now().Sub(m.entry.At) > freshIntent {
-			return false, notYetMade()
+			return notYetMade()
 		}
 		if ref, err = m.tickets.Create(ctx, m.draft); err != nil {
 			m.d.habits.learn(m.account, m.draft.Doubtful, err, m.d.now())
-			return false, err
+			return err
 		}
 	}
 	m.entry.Ref = ref
-	return found, nil
+	return nil
 }
 
 // freshIntent is how soon after the intent was written the ticket must be on its way. A process that was stopped in
@@ -123,21 +124,42 @@ func notYetMade() *ticket.Failure {
 	}
 }
 
+// One worker at a time adds comments to a ticket, because Zendesk takes the same comment twice. Who was stopped and goes
+// on later sends none.
+const (
+	commentLease = time.Minute
+	commentTime  = commentLease / 2 // a comment is begun before; a call takes less than the other half
+)
+
 // complete adds the comments after the first one. The ticket's id is in the ledger before, so that a crash in between
 // does not make a second ticket; comments that are there already are counted.
-func (m *making) complete(ctx context.Context, found bool) error {
+func (m *making) complete(ctx context.Context) error {
 	if len(m.draft.Comments) == 1 {
 		return nil
 	}
 	if err := m.note(ctx, m.entry); err != nil {
 		return err
 	}
-	there := 1
-	if found {
-		var err error
-		if there, err = m.tickets.CountComments(ctx, m.entry.ID); err != nil {
+	leased := m.d.now()
+	release, mine, err := m.d.Ledger.LeaseToken(ctx, "comments/"+string(m.job), commentLease)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		return notYet("another worker adds comments to the same ticket")
+	}
+	defer release()
+	there, err := m.tickets.CountComments(ctx, m.entry.ID)
+	if err != nil {
+		return err
+	}
+	for i := there; i < len(m.draft.Comments); i++ {
+		if m.d.now().Sub(leased) > commentTime {
+			return notYet("the time to add comments is over")
+		}
+		if err := m.tickets.AddComments(ctx, m.entry.ID, m.draft.Comments[:i+1], i); err != nil {
 			return err
 		}
 	}
-	return m.tickets.AddComments(ctx, m.entry.ID, m.draft.Comments, there)
+	return nil
 }
