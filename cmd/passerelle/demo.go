@@ -214,19 +214,20 @@ func (d *demo) run(ctx context.Context, c demoCommand) (summary, error) {
 	return sum, errors.Join(trafficErr, err, serveErr)
 }
 
-// settle waits until each accepted conversation has its ticket, its dead letter, or was skipped.
+// settle waits until each accepted conversation has its ticket, its dead letter, or was skipped. It counts once more when
+// its time is over, so that there is a summary then, too.
 func (d *demo) settle(ctx context.Context) (summary, error) {
 	accepted := d.traffic.Accepted()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		sum, err := d.count(ctx, accepted)
-		if err != nil || sum.Lost == 0 {
+		over := ctx.Err() != nil
+		sum, err := d.count(context.WithoutCancel(ctx), accepted)
+		if err != nil || sum.Lost == 0 || over {
 			return sum, err
 		}
 		select {
 		case <-ctx.Done():
-			return d.count(context.WithoutCancel(ctx), accepted)
 		case <-tick.C:
 		}
 	}
