@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+	"github.com/google/uuid"
 
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/token"
@@ -139,6 +140,9 @@ func (c *Client) page(ctx context.Context, id, after string) (conversationNode, 
 	}
 	var data conversationData
 	if err := c.query(ctx, queries, "Conversation", variables, &data); err != nil {
+		if errors.Is(err, errQuery) && !isUUID(id) {
+			err = noUUID()
+		}
 		return conversationNode{}, err
 	}
 	if data.Conversation == nil {
@@ -152,6 +156,19 @@ func (c *Client) notFound() *ticket.Failure {
 		Trouble: ticket.TroubleHiccup, Reason: ticket.ReasonConversationNotFound,
 		Detail: ticket.Detail{Message: "iAdvize does not know the conversation"},
 		Hint:   "check that the API user of the connection " + c.c.Name + " may read the project, then replay",
+	}
+}
+
+// isUUID tells whether the id is one in the form in which iAdvize writes them. Its schema takes no other.
+func isUUID(id string) bool { return len(id) == len(uuid.UUID{}.String()) && uuid.Validate(id) == nil }
+
+// noUUID is the conversation's own failure: a refused query would otherwise look like trouble of the whole connection,
+// and one webhook with such an id would keep all its conversations waiting.
+func noUUID() *ticket.Failure {
+	return &ticket.Failure{
+		Trouble: ticket.TroubleJob, Reason: ticket.ReasonMalformed, Err: errQuery,
+		Detail: ticket.Detail{Message: "iAdvize does not take the conversation's id, which is no UUID"},
+		Hint:   "something else than iAdvize sent the webhook, signed with the connection's secret; discard it",
 	}
 }
 
@@ -227,7 +244,10 @@ func (c *Client) decode(response *resty.Response, into any) error {
 	return nil
 }
 
-var errSchema = errors.New("the schema differs")
+var (
+	errSchema = errors.New("the schema differs")
+	errQuery  = fmt.Errorf("%w: the query was refused as a whole", errSchema)
+)
 
 // judge tells a conversation that is not there from a query that the schema does not know. Messages are not repeated
 // in the error: their content is iAdvize's.
@@ -235,7 +255,7 @@ func (c *Client) judge(all []graphQLError, status int) error {
 	for _, e := range all {
 		if len(e.Path) == 0 {
 			return &ticket.Failure{
-				Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonConversationNotFound, Err: errSchema,
+				Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonConversationNotFound, Err: errQuery,
 				Detail: ticket.Detail{Message: "iAdvize refused the query: its schema lacks something that is asked for", Status: status},
 				Hint:   "run passerelle sites check, which names the fields that the live schema lacks",
 			}

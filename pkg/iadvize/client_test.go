@@ -149,7 +149,7 @@ func TestReadFailures(t *testing.T) {
 		}, ticket.TroubleAccount, ticket.ReasonExpired, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := client(t, &desk{graphQL: tc.answer}, "ha").Read(t.Context(), "c1")
+			_, err := client(t, &desk{graphQL: tc.answer}, "ha").Read(t.Context(), "4c8c7408-f73c-42cd-89e9-afbbee7d9024")
 			var f *ticket.Failure
 			if !errors.As(err, &f) || f.Trouble != tc.trouble || f.Reason != tc.reason || f.After != tc.after {
 				t.Fatalf("failure = %+v", err)
@@ -215,6 +215,17 @@ func TestTicked(t *testing.T) {
 	for value, want := range map[string]bool{"true": true, "TRUE": true, "1": true, " on ": true, "Yes": true, "checked": true, "false": false, "0": false, "": false, "no": false} {
 		if Ticked(value) != want {
 			t.Errorf("Ticked(%q) = %v", value, !want)
+		}
+	}
+}
+
+func TestAnIDThatIsNoUUIDIsNotTheConnectionsTrouble(t *testing.T) {
+	refusal := say(400, `{"errors":[{"message":"Variable \"$id\" got invalid value"}]}`)
+	for _, id := range []string{"1", "", "<b>", "{4c8c7408-f73c-42cd-89e9-afbbee7d9024}", "4c8c7408f73c42cd89e9afbbee7d9024"} {
+		_, err := client(t, &desk{graphQL: refusal}, "ha").Read(t.Context(), id)
+		var f *ticket.Failure
+		if !errors.As(err, &f) || f.Trouble != ticket.TroubleJob || f.Gate != "" || f.Reason != ticket.ReasonMalformed || f.Hint == "" {
+			t.Errorf("Read(%q): failure = %+v", id, err)
 		}
 	}
 }

@@ -32,8 +32,14 @@ type webhook struct {
 	Comment        *string `json:"satisfactionComment"`
 }
 
-// maxID bounds the ids of a webhook, in bytes: a UUID has 36.
-const maxID = 128
+// Bounds of what is kept of a webhook, in bytes. JSON may write a byte as six, and NATS takes messages of 1 MiB: what is
+// longer could not be stored however often it is sent.
+const (
+	maxID        = 128 // a UUID has 36
+	maxWord      = 64
+	maxComment   = 60_000 // more than a ticket field takes
+	maxOperators = 1000
+)
 
 // DecodeWebhook reads the body of a webhook that was received at now. It gives ErrIgnored for an event that leads to no
 // work, and an error that quotes nothing of the body when it is not what iAdvize documents.
@@ -69,6 +75,10 @@ func (w webhook) event(now time.Time) (ticket.Event, error) {
 		return ticket.Event{}, fmt.Errorf("conversationId is missing or over %d bytes", maxID)
 	case len(w.EventID) > maxID:
 		return ticket.Event{}, fmt.Errorf("eventId is over %d bytes", maxID)
+	case len(w.Platform) > maxWord || len(w.Channel) > maxWord:
+		return ticket.Event{}, fmt.Errorf("platform or channel is over %d bytes", maxWord)
+	case len(w.OperatorIDs)+len(w.OperatorID) > maxOperators:
+		return ticket.Event{}, fmt.Errorf("operatorIds are over %d", maxOperators)
 	case w.ProjectID <= 0:
 		return ticket.Event{}, errors.New("projectId is missing or not positive")
 	}
@@ -103,6 +113,9 @@ func (w webhook) satisfaction(event ticket.Event) (ticket.Event, error) {
 	}
 	if w.Comment != nil {
 		answer.Comment = *w.Comment
+		if len(answer.Comment) > maxComment {
+			answer.Comment = strings.ToValidUTF8(answer.Comment[:maxComment], "")
+		}
 	}
 	if answer.Empty() {
 		return ticket.Event{}, ErrIgnored

@@ -1,8 +1,10 @@
 package iadvize
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +37,8 @@ func TestDecodeWebhook(t *testing.T) {
 		{name: "no project", body: `{"eventType":"v2.conversation.closed","conversationId":"c","createdAt":"2019-04-12T07:58:35Z"}`, wrong: true},
 		{name: "no time", body: `{"eventType":"v2.conversation.closed","conversationId":"c","projectId":1}`, wrong: true},
 		{name: "project is an object", body: `{"eventType":"v2.conversation.closed","conversationId":"c","projectId":{}}`, wrong: true},
+		{name: "long channel", body: head + `"eventType":"v2.conversation.closed","channel":"` + strings.Repeat("<", 65) + `"}`, wrong: true},
+		{name: "many agents", body: head + `"eventType":"v2.conversation.closed","operatorIds":[1` + strings.Repeat(",1", 1000) + `]}`, wrong: true},
 		{name: "channel is a number", body: head + `"eventType":"v2.conversation.closed","channel":1}`, wrong: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -54,6 +58,23 @@ func TestDecodeWebhook(t *testing.T) {
 				t.Fatalf("event = %+v", got)
 			}
 		})
+	}
+}
+
+func TestALongCommentIsCutToWhatCanBeStored(t *testing.T) {
+	comment := strings.Repeat("é<", 300_000)
+	body := `{"eventId":"e","eventType":"satisfaction.answered","platform":"ha","projectId":1,"conversationId":"c",` +
+		`"createdAt":"2019-04-12T07:58:35.171Z","satisfactionComment":"` + comment + `"}`
+	event, err := DecodeWebhook([]byte(body), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := event.Satisfaction.Comment; len(stored) > 500_000 || len(got) < 59_000 || !strings.HasPrefix(comment, got) {
+		t.Errorf("%d bytes of comment, %d of the event", len(got), len(stored))
 	}
 }
 
