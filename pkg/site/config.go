@@ -14,6 +14,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
@@ -22,6 +23,9 @@ import (
 
 // maxFile bounds the configuration file, in bytes: about ten thousand sites.
 const maxFile = 16 << 20
+
+// maxDepth is far more than a configuration needs.
+const maxDepth = 100
 
 // Config is a configuration that was found sound. It does not change and may be read concurrently.
 type Config struct {
@@ -91,9 +95,18 @@ func cause(err error) string {
 
 // Parse reads a configuration; name stands for the file in errors.
 func Parse(name string, content []byte) (*Config, error) {
-	tree, err := parser.ParseBytes(content, 0)
+	tokens := lexer.Tokenize(string(content))
+	if line := tooDeep(tokens); line > 0 {
+		return nil, Problem{File: name, Line: line, Expected: fmt.Sprintf("expected at most %d lists or maps inside each other", maxDepth)}
+	}
+	tree, err := parser.Parse(tokens, 0)
 	if err != nil {
 		return nil, problemOf(name, err)
+	}
+	if len(tree.Docs) > 1 && tree.Docs[1].Body != nil {
+		return nil, Problem{
+			File: name, Line: tree.Docs[1].Body.GetToken().Position.Line, Expected: "expected one YAML document; this one would not be read",
+		}
 	}
 	var f File
 	if err := yaml.UnmarshalWithOptions(content, &f, yaml.Strict()); err != nil {
@@ -113,6 +126,29 @@ func Parse(name string, content []byte) (*Config, error) {
 		check.fail("sites", "expected at least one site")
 	}
 	return config, errors.Join(check.problems...)
+}
+
+// tooDeep gives the line at which more than maxDepth lists or maps are open, or 0. The parser's memory grows with the
+// square of the depth. Only what opens without a deeper line is counted: lines are as many as they look.
+func tooDeep(tokens token.Tokens) int {
+	open, dashes, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			dashes, line = 0, t.Position.Line
+		}
+		switch t.Type { //nolint:exhaustive // the others open nothing
+		case token.SequenceStartType, token.MappingStartType:
+			open++
+		case token.SequenceEndType, token.MappingEndType:
+			open--
+		case token.SequenceEntryType:
+			dashes++
+		}
+		if open > maxDepth || dashes > maxDepth {
+			return line
+		}
+	}
+	return 0
 }
 
 // problemOf keeps the place and the words of a YAML error, without the lines of the file, which may hold a secret.

@@ -100,6 +100,9 @@ func TestProblems(t *testing.T) {
 		{"limit", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    requests_per_minute: -5\n    reserve_percent: 99", "reserve_percent: expected 0 to 95"},
 		{"twice", "locale: fr", "locale: fr\n    locale: en", "x.yaml:18: mapping key"},
 		{"no YAML", "sites:", "sites: [", "x.yaml:"},
+		{"brackets", "sites:", "sites: " + strings.Repeat("[", 200_000) + "\nx:", "lists or maps inside each other"},
+		{"dashes", "sites:", "sites:\n  " + strings.Repeat("- ", 50_000) + "x\nx:", "lists or maps inside each other"},
+		{"two documents", "iadvize:", "zendesk: {}\n---\niadvize:", "x.yaml:3: expected one YAML document"},
 		{"platform", "platform: SD", "platform: xx", "iadvize.second.platform: expected one of ha, sd"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
