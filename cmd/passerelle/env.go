@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -36,9 +37,25 @@ type environment struct {
 	SweepEvery      time.Duration `split_words:"true" default:"5m"`
 }
 
+const prefix = "PASSERELLE"
+
+// kinds are the types of the settings that not every text can be.
+var kinds = map[string]string{"int": "a whole number", "time.Duration": "a time such as 45s or 15m"}
+
+// warnOfUnknown names a variable that looks like a setting and is none, which would go unnoticed otherwise.
+func warnOfUnknown(log zerolog.Logger) {
+	if err := envconfig.CheckDisallowed(prefix, &environment{}); err != nil {
+		log.Warn().Err(err).Msg("a variable has no meaning here; the README lists the settings")
+	}
+}
+
 func readEnvironment() (environment, error) {
 	var e environment
-	if err := envconfig.Process("PASSERELLE", &e); err != nil {
+	if err := envconfig.Process(prefix, &e); err != nil {
+		var wrong *envconfig.ParseError
+		if errors.As(err, &wrong) {
+			err = fmt.Errorf("%s: %q is not %s", wrong.KeyName, wrong.Value, kinds[wrong.TypeName])
+		}
 		return e, usageError{fmt.Errorf("environment: %w", err)}
 	}
 	// These may hold a password, so that they take references too. What reads them never shows them.

@@ -58,7 +58,7 @@ func run(args []string, std streams) int {
 	var c commands
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("passerelle"), kong.Writers(std.out, std.err), kong.Exit(func(code int) { exit = code }),
-		kong.Description("iAdvize conversations become Zendesk tickets: each one exactly once."), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+		kong.Description("iAdvize conversations become Zendesk tickets: each one exactly once. Settings are PASSERELLE_* variables, which README.md lists, and a configuration file, passerelle.yaml."), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		_, _ = fmt.Fprintln(std.err, "passerelle:", err)
 		return exitFailed

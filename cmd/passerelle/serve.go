@@ -38,6 +38,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	warnOfUnknown(log)
 	for _, role := range c.Roles {
 		if !slices.Contains([]string{"ingest", "worker", "console"}, role) {
 			return usageError{fmt.Errorf("--roles: %q is none of ingest, worker, console", role)}

@@ -27,9 +27,17 @@ type simulateCommand struct {
 	Config  simulateConfig  `cmd:"" help:"Print the configuration file of the simulated accounts."`
 }
 
+// soundSites bounds how many sites are simulated, as the demonstration does.
+func soundSites(sites int) error {
+	if sites < 1 || sites > 500 {
+		return usageError{errors.New("expected --sites 1 to 500")}
+	}
+	return nil
+}
+
 type simulateZendesk struct {
 	Addr    string        `default:"127.0.0.1:9001" help:"Address to listen on."`
-	Sites   int           `default:"3" help:"Sites of the demonstration, whose accounts, agents, fields and forms there are."`
+	Sites   int           `default:"3" help:"Sites of the demonstration, 1 to 500, whose accounts, agents, fields and forms there are."`
 	Journal string        `help:"File that keeps the tickets over a restart."`
 	Limit   int           `help:"Requests a minute of each account; 0 for no limit."`
 	Latency time.Duration `help:"Added to each answer, as 20ms."`
@@ -37,6 +45,9 @@ type simulateZendesk struct {
 
 // Run serves until the first signal.
 func (c simulateZendesk) Run(ctx context.Context, std streams) error {
+	if err := soundSites(c.Sites); err != nil {
+		return err
+	}
 	server := simzendesk.New(simzendesk.Config{Journal: c.Journal, RequestsPerMinute: c.Limit, Latency: c.Latency})
 	buildWorld(server, c.Sites)
 	if err := server.Err(); err != nil {
@@ -88,7 +99,7 @@ type simulateTraffic struct {
 	Webhook string        `default:"http://127.0.0.1:8080/webhooks/iadvize" help:"Where the webhooks go."`
 	Secret  string        `default:"demo-webhook-secret" help:"What they are signed with."`
 	Rate    float64       `default:"2" help:"Conversations a second, 0.01 to 1000."`
-	Sites   int           `default:"3" help:"Sites of the demonstration."`
+	Sites   int           `default:"3" help:"Sites of the demonstration, as given to simulate zendesk."`
 	Seed    int64         `help:"Same seed, same conversations; 0 takes the time."`
 	For     time.Duration `help:"End after that time; 0: at the first signal."`
 }
@@ -97,8 +108,11 @@ const controlTime = 90 * time.Second // longer than iAdvize tries a webhook
 
 // Run makes conversations until its time is over.
 func (c simulateTraffic) Run(ctx context.Context, std streams) error {
-	if c.Rate < 0.01 || c.Rate > 1000 || c.Sites < 1 || c.Sites > 500 {
-		return usageError{errors.New("expected --rate 0.01 to 1000 and --sites 1 to 500")}
+	if c.Rate < 0.01 || c.Rate > 1000 {
+		return usageError{errors.New("expected --rate 0.01 to 1000")}
+	}
+	if err := soundSites(c.Sites); err != nil {
+		return err
 	}
 	if c.Seed == 0 {
 		c.Seed = time.Now().UnixNano()
@@ -199,7 +213,7 @@ func (c simulateTraffic) send(ctx context.Context, client *http.Client, conversa
 type simulateConfig struct {
 	Zendesk  string `default:"http://127.0.0.1:9001" help:"Address of the simulated Zendesk."`
 	IAdvize  string `name:"iadvize" default:"http://127.0.0.1:9002" help:"Address of the simulated iAdvize."`
-	Sites    int    `default:"3" help:"Sites of the demonstration."`
+	Sites    int    `default:"3" help:"Sites of the demonstration, as given to simulate zendesk."`
 	Password string `default:"demo-password" help:"As given to simulate iadvize, or a reference such as $${file:PATH}."`
 	Secret   string `default:"demo-webhook-secret" help:"As given to simulate traffic, or a reference."`
 	Client   string `name:"client-secret" default:"demo-password" help:"Of the simulated Zendesk, or a reference."`
@@ -207,6 +221,9 @@ type simulateConfig struct {
 
 // Run prints it.
 func (c simulateConfig) Run(std streams) error {
+	if err := soundSites(c.Sites); err != nil {
+		return err
+	}
 	w := buildWorld(simzendesk.New(simzendesk.Config{}), c.Sites)
 	text, err := w.config(strings.TrimRight(c.Zendesk, "/"), strings.TrimRight(c.IAdvize, "/"), c.Password, c.Secret, c.Client)
 	if err != nil {

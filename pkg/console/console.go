@@ -8,7 +8,9 @@ import (
 	"embed"
 	"encoding/json"
 	"html/template"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"passerelle/pkg/queue"
@@ -77,7 +79,7 @@ type console struct {
 
 func (c *console) guard(next http.Handler) http.Handler {
 	if c.Password == "" {
-		return next
+		return local(next)
 	}
 	want := sha256.Sum256([]byte(c.Password))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,6 +88,24 @@ func (c *console) guard(next http.Handler) http.Handler {
 		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
 			w.Header().Set("WWW-Authenticate", `Basic realm="passerelle"`)
 			answer(w, http.StatusUnauthorized, map[string]string{"error": "the password is PASSERELLE_CONSOLE_PASSWORD"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// local refuses what was sent to another name than this machine's. Without a password, a page of anywhere could have its
+// own name resolve to this machine, and read the console through a browser here.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if host != "localhost" && net.ParseIP(strings.Trim(host, "[]")) == nil {
+			answer(w, http.StatusMisdirectedRequest, map[string]string{
+				"error": "ask for localhost or an IP address, or set PASSERELLE_CONSOLE_PASSWORD, to reach the console by another name",
+			})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -34,6 +34,7 @@ func get(t *testing.T, o Options, path, password string) (status int, body strin
 	t.Helper()
 	o.Metrics = http.NotFoundHandler()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	request.Host = "127.0.0.1:8081"
 	if password != "" {
 		request.SetBasicAuth("admin", password)
 	}
@@ -77,6 +78,24 @@ func TestConsole(t *testing.T) {
 	} {
 		if status, body := get(t, tc.options, tc.path, tc.password); status != tc.status || !strings.Contains(body, tc.holds) {
 			t.Errorf("%s: %d %s", tc.name, status, body)
+		}
+	}
+}
+
+func TestAConsoleWithoutPasswordIsThisMachinesAlone(t *testing.T) {
+	for host, want := range map[string]int{
+		"localhost": 200, "localhost:8081": 200, "127.0.0.1": 200, "[::1]:8081": 200, "[::1]": 200,
+		"evil.example": 421, "evil.example:8081": 421, "127.0.0.1.evil.example": 421, "": 421,
+	} {
+		for password, want := range map[string]int{"": want, "secret": 200} {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/lanes", nil)
+			request.Host = host
+			request.SetBasicAuth("admin", password)
+			w := httptest.NewRecorder()
+			New(Options{Queue: store{}, Metrics: http.NotFoundHandler(), Password: password}).ServeHTTP(w, request)
+			if w.Code != want {
+				t.Errorf("host %q, password %q: %d, want %d", host, password, w.Code, want)
+			}
 		}
 	}
 }

@@ -73,7 +73,7 @@ func Load(path string) (*Config, error) {
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, Problem{File: path, Expected: "cannot be read (" + cause(err) + "); set PASSERELLE_CONFIG to the configuration file"}
+		return nil, Problem{File: path, Expected: "cannot be read (" + cause(err) + "); expected the configuration file, which PASSERELLE_CONFIG names where no file is given"}
 	}
 	if info.Size() > maxFile {
 		return nil, Problem{File: path, Expected: fmt.Sprintf("expected at most %d MiB", maxFile>>20)}
