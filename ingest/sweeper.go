@@ -86,7 +86,7 @@ func (s *Sweep) turn(ctx context.Context, run queue.SweepRun) error {
 	}
 	start := s.now()
 	if err == nil {
-		stop := keepWorking(run)
+		stop := queue.KeepWorking(run)
 		err = s.sweep(ctx)
 		stop()
 	}
@@ -119,21 +119,4 @@ func (s *Sweep) report(ctx context.Context, of string, err error) {
 	} else {
 		s.well(of)
 	}
-}
-
-func keepWorking(run queue.SweepRun) (stop func()) {
-	ticker := time.NewTicker(queue.WorkingEvery)
-	done := make(chan struct{})
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-				_ = run.Working() // the next one may get through; the run's time is three of them
-			}
-		}
-	})
-	return func() { ticker.Stop(); close(done); wait.Wait() }
 }

@@ -35,7 +35,7 @@ func (w *Worker) run(fetch, work context.Context, run queue.Run) {
 		return
 	}
 	defer w.end(run.Account)
-	stop := keepWorking(run.Working)
+	stop := queue.KeepWorking(run)
 	next, err := w.drain(fetch, work, run.Account)
 	stop()
 	settle, cancel := context.WithTimeout(context.WithoutCancel(work), settleTime)

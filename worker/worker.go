@@ -108,7 +108,7 @@ func (w *Worker) receive(fetch, work context.Context) error {
 func (w *Worker) one(work context.Context, d queue.Delivery) {
 	e := d.Event
 	e.Attempts += int(min(d.Tries, 1<<20))
-	stop := keepWorking(d.Working)
+	stop := queue.KeepWorking(d)
 	outcome := w.attempt(work, &e, false)
 	stop()
 	if work.Err() != nil && outcome.Result == ticket.ResultRetry {
@@ -121,24 +121,6 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 		w.log.Warn().Err(err).Str("conversation", e.ConversationID).Msg("cannot settle the event; it will come again")
 		_ = d.Later(backOff(e.Attempts))
 	}
-}
-
-// keepWorking tells the server from time to time that the work goes on.
-func keepWorking(tell func() error) (stop func()) {
-	ticker := time.NewTicker(queue.WorkingEvery)
-	done := make(chan struct{})
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-				_ = tell() // the next one may get through; the event's time is three of them
-			}
-		}
-	})
-	return func() { ticker.Stop(); close(done); wait.Wait() }
 }
 
 // attempt delivers, unless the event must wait at a gate, and writes the one log line of the attempt. A probe is let

@@ -5,15 +5,10 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/zendesk"
 )
-
-// tokensEnd is when Zendesk takes away all API tokens.
-// https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/
-var tokensEnd = time.Date(2027, time.April, 30, 0, 0, 0, 0, time.UTC)
 
 // account is what is known of a Zendesk account.
 type account struct {
@@ -176,7 +171,7 @@ func (v *visit) tokenEnds() {
 		return
 	}
 	level, what := Warning, "the account uses an API token, and all API tokens end on 30 April 2027"
-	if !v.checker.now().Before(tokensEnd) {
+	if !v.checker.now().Before(zendesk.APITokensEnd()) {
 		level, what = Error, "the account uses an API token, and all API tokens ended on 30 April 2027"
 	}
 	v.add(level, APITokenEnds, nil, what, "from that day on "+allWait, "make an OAuth client in Zendesk's Admin Center and set zendesk."+v.site.Account+".auth.oauth instead")

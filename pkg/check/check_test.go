@@ -8,6 +8,7 @@ import (
 
 	"passerelle/pkg/sim/simiadvize"
 	"passerelle/pkg/sim/simzendesk"
+	"passerelle/pkg/zendesk"
 )
 
 // allCodes are checked at every sound site, in this order.
@@ -96,7 +97,7 @@ func TestEachFaultIsNamed(t *testing.T) {
 			w.prepare = fault(simzendesk.Fault{Kind: simzendesk.Forbidden, Path: "/api/v2/oauth/tokens/current"})
 		}, "warning oauth_scope", "does not tell"},
 		"API token":             {func(w *world) { w.apiToken = true }, "warning api_token_ends", "30 April 2027"},
-		"API token, too late":   {func(w *world) { w.apiToken, w.now = true, tokensEnd }, "error api_token_ends", "ended"},
+		"API token, too late":   {func(w *world) { w.apiToken, w.now = true, zendesk.APITokensEnd() }, "error api_token_ends", "ended"},
 		"no such form":          {func(w *world) { w.edit = swap("form_id: ", "form_id: 9") }, "error form", "no ticket form 9"},
 		"inactive form":         {func(w *world) { w.prepare = changeForm(func(f *simzendesk.Form) { f.Inactive = true }) }, "error form", "not active"},
 		"form of another brand": {func(w *world) { w.prepare = otherBrand }, "error form", `not for the brand "acme"`},

@@ -67,7 +67,8 @@ func (q *Queue) Holding(ctx context.Context) (map[string]int, error) {
 	return accounts, nil
 }
 
-// Run is an account's alarm that rang. Whoever has it is alone with the account's held events until Done.
+// Run is an account's alarm that rang. Whoever has it works off the account's held events until Done. Two may do so at
+// once, when an alarm was set anew or its holder was stopped for a while: a held event must bear being delivered twice.
 type Run struct {
 	Account string
 	msg     jetstream.Msg

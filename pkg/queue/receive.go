@@ -12,9 +12,6 @@ import (
 	"passerelle/pkg/ticket"
 )
 
-// WorkingEvery is how often Delivery.Working must be called while the work goes on.
-const WorkingEvery = ackWait / 3
-
 // Delivery is one event, lent to this worker until it is settled.
 type Delivery struct {
 	Event ticket.Event

@@ -35,12 +35,13 @@ func Draw(c Conversation, s Site, purpose Purpose, form Form, people People) (Dr
 	if purpose == PurposeEscalation {
 		d.Status, d.StatusID = StatusOpen, s.Tickets.EscalationStatus
 	}
-	d.Subject = d.subject(c, s)
+	words := variablesOf(c, s, purpose)
+	d.Subject = subjectOf(s.Tickets.Subject, words)
 	if err := d.checkStatus(form); err != nil {
 		return Draft{}, err
 	}
 	assigned := d.assign(s.Tickets, people)
-	values, err := d.fieldValues(c, s, form)
+	values, err := d.fieldValues(c, s.Tickets, form, words)
 	if err != nil {
 		return Draft{}, err
 	}

@@ -93,14 +93,13 @@ func day(t time.Time, s Site) string {
 	return t.In(s.zone()).Format(time.DateOnly)
 }
 
-// subject fills the site's template, or the usual one. Line ends would end up in mail headers, and Zendesk renders
+// subjectOf fills the site's template, or the usual one. Line ends would end up in mail headers, and Zendesk renders
 // placeholders in subjects too.
-func (d *Draft) subject(c Conversation, s Site) string {
-	template := s.Tickets.Subject
+func subjectOf(template Template, words map[string]string) string {
 	if template == "" {
 		template = "{label} {conversation_id}"
 	}
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(template.Fill(variablesOf(c, s, d.Purpose)), "\uFFFD")), " ")
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(template.Fill(words), "\uFFFD")), " ")
 	for _, opening := range []string{"{{", "{%"} {
 		for strings.Contains(text, opening) {
 			text = strings.ReplaceAll(text, opening, "{ "+opening[1:])

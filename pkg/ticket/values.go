@@ -15,20 +15,18 @@ const noTags = "-"
 // known of the conversation, the site's template, the choice that one of the ticket's tags stands for, the site's
 // default, the choice that the form marks as default. Zendesk's API applies no default by itself as far as is known,
 // and whether it chooses by tag is not documented, so both are said explicitly.
-func (d *Draft) fieldValues(c Conversation, s Site, form Form) (map[int64]any, error) {
+func (d *Draft) fieldValues(c Conversation, settings TicketSettings, form Form, words map[string]string) (map[int64]any, error) {
 	offered := map[int64][]any{}
 	offer := func(id int64, value any) {
 		if id != 0 && value != nil && value != "" {
 			offered[id] = append(offered[id], value)
 		}
 	}
-	settings := s.Tickets
 	offer(settings.Fields.ConversationID, c.ID)
 	offer(settings.Fields.ConversationTags, cmp.Or(strings.Join(c.Tags, ", "), noTags))
 	for _, f := range SatisfactionFields(c.Survey, settings.Fields) {
 		offer(f.ID, f.Value)
 	}
-	words := variablesOf(c, s, d.Purpose)
 	for id, template := range settings.Values {
 		offer(id, template.Fill(words))
 	}
