@@ -62,17 +62,20 @@ func (w *world) begin(o options) error {
 		faults = append(faults, endless()...)
 	}
 	for _, a := range w.zendesk.Accounts() {
-		few := hiding() // even a short run has each of these
-		if !o.hangs {
-			few = append(few, endless()[:2]...)
-		}
-		for _, f := range few {
+		// Even a short run has each of these, however few tickets are made while the rest lasts: they stay until they are met.
+		for _, f := range hiding() {
 			f.Times = 1
 			a.Fault(f)
 		}
+		if !o.hangs {
+			for _, f := range endless()[:2] {
+				f.Times = 1
+				w.mend = append(w.mend, a.Fault(f))
+			}
+		}
 		for _, f := range faults {
 			f.Share = each(o.share, len(faults))
-			a.Fault(f)
+			w.mend = append(w.mend, a.Fault(f))
 		}
 	}
 	for _, f := range iadvizeFaults() {
@@ -84,10 +87,10 @@ func (w *world) begin(o options) error {
 	return nil
 }
 
-// end makes them well again.
+// end makes them well again, but for the one answer of each hiding kind that an account still owes.
 func (w *world) end() {
-	for _, a := range w.zendesk.Accounts() {
-		a.ClearFaults()
+	for _, mend := range w.mend {
+		mend()
 	}
 	w.iadvize.ClearFaults()
 }

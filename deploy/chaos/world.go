@@ -34,6 +34,7 @@ type world struct {
 	iadvize *simiadvize.Server
 	sites   []worldSite
 	ends    []func()
+	mend    []func() // takes the faults away that last as long as the traffic
 
 	zendeskAddress, iadvizeAddress string
 }
