@@ -63,6 +63,7 @@ type Failure struct {
 	Reason  Reason        // for TroubleJob, and what TroubleAccount becomes when it lasts too long
 	After   time.Duration // wait at least this long; 0: the caller's own back-off
 	Gate    string        // for TroubleAccount: who is in trouble, as "zendesk/acme" or "iadvize/main"
+	Limited bool          // for TroubleAccount: it is well, and only has no call left for now
 	Detail  Detail
 	Hint    string // what a person should do
 	Err     error  // cause, may be nil
