@@ -119,10 +119,15 @@ func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, 
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	var at *queue.Held
+	escalated := true // these go first
 	for probe := true; ; {
-		held, err := w.queue.NextHeld(work, account, at)
+		held, err := w.queue.NextHeld(work, account, escalated, at)
 		if err != nil {
 			return time.Time{}, err
+		}
+		if held == nil && escalated {
+			escalated, at = false, nil
+			continue
 		}
 		if held == nil {
 			break

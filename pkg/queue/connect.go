@@ -115,7 +115,10 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 		config jetstream.StreamConfig
 		into   *jetstream.Stream
 	}{{eventsConfig(replicas), &q.events}, {holdConfig(replicas), &q.hold}, {deadConfig(replicas), &q.dead}, {sweepConfig(replicas), &q.sweep}} {
-		if *s.into, err = ensureStream(ctx, js, s.config); err != nil {
+		if *s.into, err = ensureStream(ctx, js, s.config); err == nil {
+			err = outgrow(ctx, js, s.into)
+		}
+		if err != nil {
 			return fmt.Errorf("set up stream %s: %w; JetStream must be on and the user allowed to create streams", s.config.Name, err)
 		}
 	}

@@ -69,7 +69,8 @@ func (q *Queue) places(account string, endings ...string) []place {
 		ending = account + "." + ending
 		all = append(all,
 			place{"the queue", q.events, "ev." + ending, plain, func(e *Erased) *int { return &e.Events }},
-			place{"what is held", q.hold, "hold." + ending, plain, func(e *Erased) *int { return &e.Held }},
+			place{"what is held", q.hold, heldSpace + ending, plain, func(e *Erased) *int { return &e.Held }},
+			place{"what is held and escalated", q.hold, firstSpace + ending, plain, func(e *Erased) *int { return &e.Held }},
 			place{"the dead letters", q.dead, "dead." + ending, buried, func(e *Erased) *int { return &e.DeadLetters }},
 		)
 	}

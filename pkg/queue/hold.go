@@ -13,14 +13,14 @@ import (
 	"passerelle/pkg/ticket"
 )
 
-// Hold keeps an event until its account is well again, and sets the account's alarm clock unless one is set.
-// When it returns without an error, both are on the disk.
+// Hold keeps an event until its account is well again, and sets the account's alarm clock unless one is set. An event
+// that is known to be an escalation waits ahead of the others. When it returns without an error, both are on the disk.
 func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error {
 	body, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("hold event: %w", err)
 	}
-	if _, err := q.js.Publish(ctx, holdSubject(e.Account, e.Key()), body); err != nil {
+	if _, err := q.js.Publish(ctx, holdSubject(e.Escalated, e.Account, e.Key()), body); err != nil {
 		return fmt.Errorf("hold event: %w", err)
 	}
 	return q.Wake(ctx, e.Account, until)
@@ -42,8 +42,8 @@ func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
 
 // WakeNow rings the account's alarm at once, whatever it was set to, if the account holds anything.
 func (q *Queue) WakeNow(ctx context.Context, account string) error {
-	held, err := q.NextHeld(ctx, account, nil)
-	if err != nil || held == nil {
+	holds, err := q.holds(ctx, account)
+	if err != nil || !holds {
 		return err
 	}
 	if _, err := q.js.Publish(ctx, wakeSubject(account), []byte(account),
@@ -53,16 +53,32 @@ func (q *Queue) WakeNow(ctx context.Context, account string) error {
 	return nil
 }
 
+// holds tells whether an account holds anything.
+func (q *Queue) holds(ctx context.Context, account string) (bool, error) {
+	for _, space := range heldSpaces {
+		there, err := holds(ctx, q.hold, space+accountToken(account)+".>")
+		if err != nil {
+			return false, fmt.Errorf("look whether account %q holds anything: %w", account, err)
+		}
+		if there {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // Holding gives the accounts that hold events, and how many.
 func (q *Queue) Holding(ctx context.Context) (map[string]int, error) {
-	info, err := q.hold.Info(ctx, jetstream.WithSubjectFilter("hold.>"))
-	if err != nil {
-		return nil, fmt.Errorf("read what is held: %w", err)
-	}
 	accounts := map[string]int{}
-	for subject, n := range info.State.Subjects {
-		parts := strings.SplitN(subject, ".", 3)
-		accounts[parts[1]] += int(min(n, 1<<30))
+	for _, space := range heldSpaces {
+		info, err := q.hold.Info(ctx, jetstream.WithSubjectFilter(space+">"))
+		if err != nil {
+			return nil, fmt.Errorf("read what is held: %w", err)
+		}
+		for subject, n := range info.State.Subjects {
+			parts := strings.SplitN(subject, ".", 3)
+			accounts[parts[1]] += int(min(n, 1<<30))
+		}
 	}
 	return accounts, nil
 }
@@ -115,40 +131,48 @@ func (r *Runs) Close() { (&Receiver{iter: r.iter}).Close() }
 // Held is an event that waits.
 type Held struct {
 	Event    ticket.Event
+	subject  string
 	sequence uint64
 }
 
 // NextHeld gives the first held event of an account after the one given; nil starts at the oldest. It gives nil at the
-// end.
-func (q *Queue) NextHeld(ctx context.Context, account string, after *Held) (*Held, error) {
+// end. Those that are known to be escalations lie apart, and are to be worked off first; after must be one of the same
+// place.
+func (q *Queue) NextHeld(ctx context.Context, account string, escalated bool, after *Held) (*Held, error) {
 	seq := uint64(1)
 	if after != nil {
 		seq = after.sequence + 1
 	}
-	msg, err := q.hold.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(holdSubject(account, ">")))
+	msg, err := q.hold.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(holdSubject(escalated, account, ">")))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, nil //nolint:nilnil // the end is no error, and there is no event
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what account %q holds: %w", account, err)
 	}
-	held := &Held{sequence: msg.Sequence}
+	held := &Held{subject: msg.Subject, sequence: msg.Sequence}
 	if err := json.Unmarshal(msg.Data, &held.Event); err != nil {
 		return nil, fmt.Errorf("read held event %s: %w", msg.Subject, err)
 	}
 	return held, nil
 }
 
-// Rehold replaces a held event, to note what was tried.
+// Rehold replaces a held event, to note what was tried, or that it turned out to be an escalation: then it moves ahead.
+// A crash in the middle of that leaves it in both places; its ticket is made once all the same, because the ledger is
+// looked at.
 func (q *Queue) Rehold(ctx context.Context, h Held, e ticket.Event) error {
 	body, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("hold event: %w", err)
 	}
-	if _, err := q.js.Publish(ctx, holdSubject(h.Event.Account, h.Event.Key()), body); err != nil {
+	subject := holdSubject(e.Escalated, h.Event.Account, h.Event.Key())
+	if _, err := q.js.Publish(ctx, subject, body); err != nil {
 		return fmt.Errorf("hold event: %w", err)
 	}
-	return nil
+	if subject == h.subject {
+		return nil
+	}
+	return q.Release(ctx, h)
 }
 
 // Release takes a held event away, once it is dealt with.

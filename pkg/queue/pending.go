@@ -14,9 +14,12 @@ func (q *Queue) Pending(ctx context.Context) (queued, held int, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("count the events in the queue: %w", err)
 	}
-	hold, err := q.hold.Info(ctx, jetstream.WithSubjectFilter("hold.*.*"))
-	if err != nil {
-		return 0, 0, fmt.Errorf("count the held events: %w", err)
+	for _, space := range heldSpaces {
+		hold, err := q.hold.Info(ctx, jetstream.WithSubjectFilter(space+"*.*"))
+		if err != nil {
+			return 0, 0, fmt.Errorf("count the held events: %w", err)
+		}
+		held += len(hold.State.Subjects)
 	}
-	return len(events.State.Subjects), len(hold.State.Subjects), nil
+	return len(events.State.Subjects), held, nil
 }

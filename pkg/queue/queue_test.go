@@ -327,7 +327,7 @@ func TestHeldEventsWaitForOneAlarm(t *testing.T) {
 	var held *queue.Held
 	var seen []string
 	for {
-		if held, err = q.NextHeld(t.Context(), "acme", held); err != nil {
+		if held, err = q.NextHeld(t.Context(), "acme", false, held); err != nil {
 			t.Fatal(err)
 		}
 		if held == nil {
@@ -341,7 +341,7 @@ func TestHeldEventsWaitForOneAlarm(t *testing.T) {
 	if fmt.Sprint(seen) != "[c0 c1 c2]" {
 		t.Errorf("held = %v", seen)
 	}
-	if held, err := q.NextHeld(t.Context(), "acme", nil); held != nil || err != nil {
+	if held, err := q.NextHeld(t.Context(), "acme", false, nil); held != nil || err != nil {
 		t.Errorf("still held: %+v, %v", held, err)
 	}
 	if err := errors.Join(q.Wake(t.Context(), other.Account, past), run.Done(t.Context())); err != nil {
@@ -383,7 +383,7 @@ func TestAServerOutOfReach(t *testing.T) {
 	}
 	_, lookErr := q.Write(ctx, "c1", queue.Entry{}, queue.Entry{})
 	_, _, writeErr := q.Look(ctx, "c1")
-	_, heldErr := q.NextHeld(ctx, "acme", nil)
+	_, heldErr := q.NextHeld(ctx, "acme", false, nil)
 	_, receiveErr := q.Receive(ctx)
 	_, runsErr := q.Runs(ctx)
 	_, _, replayErr := q.Replay(ctx, queue.Buried{}, time.Now())

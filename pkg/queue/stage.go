@@ -35,7 +35,8 @@ func (q *Queue) Stage(ctx context.Context, e ticket.Event) (Stage, error) {
 		stage   Stage
 	}{
 		{q.events, eventSubject(e), StageQueued},
-		{q.hold, "hold.*." + e.Key(), StageHeld},
+		{q.hold, heldSpace + "*." + e.Key(), StageHeld},
+		{q.hold, firstSpace + "*." + e.Key(), StageHeld},
 		{q.dead, "dead.*." + e.Key(), StageDead}, // for longer than in the ledger
 	} {
 		there, err := holds(ctx, at.stream, at.subject)
@@ -77,8 +78,9 @@ func holds(ctx context.Context, stream jetstream.Stream, subject string) (bool, 
 
 // Backlog is what waits to be dealt with.
 type Backlog struct {
-	Pending int // events of all accounts that nobody has dealt with yet, those in work included
-	Held    int // events that this account holds
+	Pending   int // events of all accounts that nobody has dealt with yet, those in work included
+	Held      int // events that this account holds, escalated ones included
+	Escalated int // of those, the ones that are known to be escalations
 }
 
 // Backlog tells how much waits.
@@ -87,11 +89,18 @@ func (q *Queue) Backlog(ctx context.Context, account string) (Backlog, error) {
 	if err != nil {
 		return Backlog{}, fmt.Errorf("read how much is queued: %w", err)
 	}
-	held, err := q.hold.Info(ctx, jetstream.WithSubjectFilter(holdSubject(account, ">")))
-	if err != nil {
-		return Backlog{}, fmt.Errorf("read how much is held: %w", err)
+	backlog := Backlog{Pending: int(min(info.State.Msgs, 1<<30))}
+	for _, space := range heldSpaces {
+		held, err := q.hold.Info(ctx, jetstream.WithSubjectFilter(space+accountToken(account)+".>"))
+		if err != nil {
+			return Backlog{}, fmt.Errorf("read how much is held: %w", err)
+		}
+		backlog.Held += len(held.State.Subjects)
+		if space == firstSpace {
+			backlog.Escalated = len(held.State.Subjects)
+		}
 	}
-	return Backlog{Pending: int(min(info.State.Msgs, 1<<30)), Held: len(held.State.Subjects)}, nil
+	return backlog, nil
 }
 
 // Working tells whether a worker of some process takes events.

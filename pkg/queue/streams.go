@@ -50,9 +50,25 @@ func deadSubject(e ticket.Event) string {
 	return "dead." + accountToken(e.Account) + "." + e.Key()
 }
 
-func holdSubject(account, key string) string { return "hold." + accountToken(account) + "." + key }
-func wakeSubject(account string) string      { return "wake." + accountToken(account) }
-func runSubject(account string) string       { return "run." + accountToken(account) }
+// Held events lie in two spaces of one stream, so that the escalated ones need not be searched for among the others.
+const (
+	heldSpace  = "hold."
+	firstSpace = "first." // known to be escalations: worked off ahead of the others
+)
+
+// heldSpaces are in the order in which an event can move.
+var heldSpaces = []string{heldSpace, firstSpace}
+
+func holdSubject(escalated bool, account, key string) string {
+	space := heldSpace
+	if escalated {
+		space = firstSpace
+	}
+	return space + accountToken(account) + "." + key
+}
+
+func wakeSubject(account string) string { return "wake." + accountToken(account) }
+func runSubject(account string) string  { return "run." + accountToken(account) }
 
 // One pending event per subject: the same end of a conversation that comes twice is refused while it waits, however
 // long it waits.
@@ -69,7 +85,7 @@ func eventsConfig(replicas int) jetstream.StreamConfig {
 func holdConfig(replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: holdStream, Description: "what waits for its account, and the accounts' alarm clocks",
-		Subjects: []string{"hold.>", "wake.*", "run.*"}, Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
+		Subjects: []string{"hold.>", "first.>", "wake.*", "run.*"}, Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
 		Replicas: replicas, MaxMsgsPerSubject: 1, AllowMsgSchedules: true, AllowMsgTTL: true,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,13 +40,19 @@ func (q *Queue) Trace(ctx context.Context, conversationID string) (Trace, error)
 		into     *[]ticket.Event
 	}{
 		{q.events, []string{"ev.*." + job + ".>"}, &t.Pending},
-		{q.hold, []string{"hold.*." + job, "hold.*." + job + ".>"}, &t.Held},
+		{q.hold, []string{heldSpace + "*." + job, heldSpace + "*." + job + ".>", firstSpace + "*." + job, firstSpace + "*." + job + ".>"}, &t.Held},
 	} {
 		for _, subject := range place.subjects {
 			err := walk(ctx, place.stream, subject, func(msg *jetstream.RawStreamMsg) error {
 				var e ticket.Event
 				if err := json.Unmarshal(msg.Data, &e); err != nil {
 					return fmt.Errorf("%s: %w", msg.Subject, err)
+				}
+				// One that was moving ahead among the held ones may lie in both places.
+				same := func(known ticket.Event) bool { return place.stream == q.hold && known.Key() == e.Key() }
+				if at := slices.IndexFunc(*place.into, same); at >= 0 {
+					(*place.into)[at] = e
+					return nil
 				}
 				*place.into = append(*place.into, e)
 				return nil

@@ -40,6 +40,7 @@ type Event struct {
 	RevivedAt      time.Time     `json:"revived_at,omitzero"`      // when the last replay put it back; its age counts from here
 	Site           string        `json:"site,omitempty"`           // name of the site as known when it was stored
 	Account        string        `json:"account,omitempty"`        // Zendesk account as known when it was stored
+	Escalated      bool          `json:"escalated,omitempty"`      // the conversation was read, and its ticket will be an escalation
 }
 
 // Age is how long the event has been waiting at now, counted from its arrival or from its last replay.
