@@ -1,5 +1,7 @@
 package ticket
 
+import "time"
+
 // Draft is a ticket ready to be sent: nothing in it needs another look-up.
 type Draft struct {
 	ExternalID string
@@ -16,6 +18,8 @@ type Draft struct {
 	GroupID    int64
 	Tags       []string
 	Fields     []FieldValue
+	StartedAt  time.Time  // of the conversation; zero when unknown
+	ClosedAt   time.Time  // of the conversation; zero when unknown
 	Comments   []Comment  // at least one; the first one creates the ticket
 	Doubtful   []Doubtful // fields without a value that Zendesk may ask for
 }

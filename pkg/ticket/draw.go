@@ -31,6 +31,7 @@ func Draw(c Conversation, s Site, purpose Purpose, form Form, people People) (Dr
 		ExternalID: ExternalID(c.ID), Purpose: purpose, Status: StatusSolved, StatusID: s.Tickets.ArchiveStatus,
 		Priority: s.Tickets.Priority, Type: s.Tickets.Type, Requester: requesterOf(c, s, labels), FormID: form.ID,
 		BrandID: s.Tickets.BrandID, GroupID: s.Tickets.GroupID, Tags: Tags(s.Tickets.Tags, c.Tags),
+		StartedAt: c.CreatedAt, ClosedAt: c.ClosedAt,
 	}
 	if purpose == PurposeEscalation {
 		d.Status, d.StatusID = StatusOpen, s.Tickets.EscalationStatus

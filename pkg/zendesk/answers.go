@@ -40,6 +40,7 @@ type row struct {
 var answers = []row{
 	{100, 199, "", "", true, ticket.TroubleUncertain, "", "an answer that is none", hintWait, docErrors},
 	{300, 399, "", "", false, ticket.TroubleAccount, ticket.ReasonCredentialsRefused, "the account redirects to another address", "set the account's url to its new address", docErrors},
+	{400, 599, tooManyJobs, "", false, ticket.TroubleAccount, ticket.ReasonExpired, "as many bulk jobs as it may have are under way", hintWait, docRateLimits},
 	{400, 400, "IdempotentRequestError", "", true, ticket.TroubleUncertain, "", "an earlier request used the same key", hintWait, docIdempotency},
 	{401, 401, "", "", false, ticket.TroubleAccount, ticket.ReasonCredentialsRefused, "credentials refused", hintCredentials, docAuth},
 	{403, 403, "", "", false, ticket.TroubleAccount, ticket.ReasonCredentialsRefused, "permission or scope missing", hintCredentials, docAuth},
@@ -55,7 +56,6 @@ var answers = []row{
 	{423, 423, "", "", false, ticket.TroubleAccount, ticket.ReasonExpired, "the account is locked", hintWait, docErrors},
 	{425, 425, "", "", false, ticket.TroubleHiccup, "", "too early", hintWait, docErrors},
 	{429, 429, "", "", false, ticket.TroubleAccount, ticket.ReasonExpired, "the account's limit is reached", hintWait, docRateLimits},
-	{400, 499, "TooManyJobs", "", false, ticket.TroubleAccount, ticket.ReasonExpired, "too many jobs", hintWait, docRateLimits},
 	{400, 499, "", "", false, ticket.TroubleJob, ticket.ReasonRejected, "rejected", hintRejected, docErrors},
 	{500, 599, "", "", true, ticket.TroubleUncertain, ticket.ReasonExpired, "Zendesk failed", hintWait, docErrors},
 	{500, 599, "", "", false, ticket.TroubleAccount, ticket.ReasonExpired, "Zendesk failed", hintWait, docErrors},

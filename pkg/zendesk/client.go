@@ -44,6 +44,7 @@ type Client struct {
 	gate    string
 	http    *resty.Client
 	tokens  *token.Source // nil with an API token
+	budget  Budget        // nil: calls are not counted
 }
 
 // NewClient makes a client. It calls nobody. The store shares OAuth tokens with other processes and may be nil.
@@ -102,11 +103,17 @@ func (c *Client) do(ctx context.Context, r request, into any) error {
 		if r.key != "" {
 			call.SetHeader("Idempotency-Key", r.key)
 		}
+		answered, err := c.take(ctx, r)
+		if err != nil {
+			return err
+		}
 		response, err := call.SetQueryParamsFromValues(r.query).Execute(r.method, r.path)
 		if err != nil {
+			answered(0, nil)
 			return c.lost(r, err)
 		}
 		status := response.StatusCode()
+		answered(status, response.Header())
 		if status == http.StatusUnauthorized && c.tokens != nil && attempt == 0 {
 			c.tokens.Refused(access)
 			continue
@@ -157,10 +164,20 @@ func (c *Client) failure(r request, status int, p problem, response *resty.Respo
 	if len(p.shown) > 0 {
 		message += ", in: " + strings.Join(p.shown, ", ")
 	}
-	return &ticket.Failure{
+	f := &ticket.Failure{
 		Trouble: class.trouble, Reason: class.reason, Gate: c.gate, After: retryAfter(response.Header()),
 		Detail: ticket.Detail{Message: message, Status: status, Fields: p.fields}, Hint: class.hint,
 	}
+	switch {
+	case p.code == tooManyJobs:
+		f.Limited, f.Err = true, ErrTooManyJobs
+		if f.After == 0 {
+			f.After = jobsWait
+		}
+	case status == http.StatusTooManyRequests:
+		f.Limited = true
+	}
+	return f
 }
 
 // lost is for a call without an answer. Its text keeps the kind of error only; the address may be in the original.

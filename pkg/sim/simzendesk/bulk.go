@@ -119,6 +119,12 @@ func (c *call) updateItem(index int, in input, now time.Time) object {
 func (c *call) newImport(in input) *draft {
 	d := c.a.newDraft(c, nil)
 	d.importing = true
+	if c.a.switches().ImportIgnoresRequester {
+		delete(in, "requester")
+	}
+	if c.a.switches().ImportIgnoresForm {
+		delete(in, "ticket_form_id")
+	}
 	d.ticket.Imported = true
 	d.ticket.Archived = c.r.URL.Query().Get("archive_immediately") == "true" && in.text("status") == "closed"
 	return d

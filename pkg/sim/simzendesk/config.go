@@ -44,6 +44,13 @@ type Switches struct {
 	FieldValue FieldValue
 	// ImportValidatesRequired: does the import enforce required fields? false = no.
 	ImportValidatesRequired bool
+	// ImportIgnoresRequester: does the import leave out the requester, so that the caller becomes it? false = it takes one.
+	// A requester_id it always takes.
+	ImportIgnoresRequester bool
+	// ImportIgnoresForm: does the import leave out ticket_form_id? false = it takes it.
+	ImportIgnoresForm bool
+	// JobResults is how a job tells of its items.
+	JobResults JobResults
 	// Account429 is the body when the account's limit is reached.
 	Account429 Account429
 	// APIWarnHeader: is x-zendesk-api-warn sent for unknown keys of a ticket? false = no.
@@ -111,6 +118,16 @@ type PartialJob string
 const (
 	PartialCompleted PartialJob = ""
 	PartialFailed    PartialJob = "failed"
+)
+
+// JobResults is a switch.
+type JobResults string
+
+// The zero value gives every item's result with its index, in the order of the indexes.
+const (
+	ResultsByIndex      JobResults = ""
+	ResultsShuffled     JobResults = "shuffled"      // in the order in which the items were worked on
+	ResultsWithoutIndex JobResults = "without_index" // in that order, and those that succeeded do not say which they are
 )
 
 // Unknown is a switch.

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -164,7 +165,25 @@ func (c *call) jobWire(j *job) object {
 		out["progress"] = j.done
 	}
 	if j.state == "completed" || j.state == "failed" {
-		out["results"] = j.results
+		out["results"] = j.told(c.a.switches().JobResults)
+	}
+	return out
+}
+
+// told is the results as they are told.
+func (j *job) told(how JobResults) []object {
+	if how == ResultsByIndex {
+		return j.results
+	}
+	out := make([]object, 0, len(j.results))
+	for _, index := range j.order {
+		result := j.results[index]
+		if how == ResultsWithoutIndex && result["error"] == nil {
+			result = maps.Clone(result)
+			delete(result, "index")
+			result["status"] = "Created"
+		}
+		out = append(out, result)
 	}
 	return out
 }

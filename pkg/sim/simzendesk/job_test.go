@@ -108,6 +108,34 @@ func TestItemsFailOneByOne(t *testing.T) {
 	}
 }
 
+func TestJobResults(t *testing.T) {
+	bad := func(i int) string {
+		if i == 1 {
+			return `"subject":"no comment"`
+		}
+		return same(i)
+	}
+	for how, indexed := range map[JobResults]bool{ResultsShuffled: true, ResultsWithoutIndex: false} {
+		b := newBench(t, Config{Switches: Switches{JobResults: how}})
+		a := b.status(b.job("/api/v2/tickets/create_many", many(8, bad)))
+		var indexes, ids []int64
+		for i := range 8 {
+			result, _ := a.at("job_status", "results", i).(map[string]any)
+			if result["error"] != nil {
+				wantJSON(t, result["index"], "1")
+				continue
+			}
+			if _, has := result["index"]; has != indexed {
+				t.Errorf("%s: %v", how, result)
+			}
+			indexes, ids = append(indexes, a.id("job_status", "results", i, "index")), append(ids, a.id("job_status", "results", i, "id"))
+		}
+		if !slices.IsSorted(ids) || indexed && slices.IsSorted(indexes) {
+			t.Errorf("%s: indexes %v, ids %v", how, indexes, ids)
+		}
+	}
+}
+
 func TestUpdateMany(t *testing.T) {
 	b := newBench(t, Config{})
 	for i := range 3 {
