@@ -50,6 +50,7 @@ type Queue struct {
 	chains jetstream.KeyValue
 	config jetstream.KeyValue
 
+	batches   jetstream.KeyValue
 	erasures  jetstream.KeyValue
 	positions jetstream.KeyValue
 	replicas  int
@@ -128,10 +129,14 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 	}{
 		{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains},
 		{configConfig(replicas), &q.config}, {erasuresConfig(replicas), &q.erasures}, {positionsConfig(replicas), &q.positions},
+		{batchesConfig(replicas), &q.batches},
 	} {
 		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
 			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)
 		}
+	}
+	if _, err := q.LedgerSince(ctx); err != nil {
+		return err
 	}
 	return nil
 }

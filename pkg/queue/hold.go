@@ -150,6 +150,10 @@ func (q *Queue) NextHeld(ctx context.Context, account string, escalated bool, af
 	if err != nil {
 		return nil, fmt.Errorf("read what account %q holds: %w", account, err)
 	}
+	return heldOf(msg)
+}
+
+func heldOf(msg *jetstream.RawStreamMsg) (*Held, error) {
 	held := &Held{subject: msg.Subject, sequence: msg.Sequence}
 	if err := json.Unmarshal(msg.Data, &held.Event); err != nil {
 		return nil, fmt.Errorf("read held event %s: %w", msg.Subject, err)

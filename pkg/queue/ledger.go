@@ -34,6 +34,7 @@ type Entry struct {
 	Attempts   int            `json:"attempts,omitempty"`   // tries, over all deliveries
 	Replays    int            `json:"replays,omitempty"`    // how often it came back from the dead letters
 	IntendedAt time.Time      `json:"intended_at,omitzero"`
+	Batch      string         `json:"batch,omitempty"` // the bulk job that the intent is part of
 	At         time.Time      `json:"at"`
 	ErasedAt   time.Time      `json:"erased_at,omitzero"` // when the visitor's data was erased; no ticket is made any more
 	ticket.Ref
@@ -82,6 +83,19 @@ func (q *Queue) Write(ctx context.Context, job ticket.Job, old, e Entry) (Entry,
 	default:
 		return Entry{}, fmt.Errorf("write ledger: %w", err)
 	}
+}
+
+// Forget takes an entry out of the ledger, as if nothing had been intended. It gives ErrMoved when another worker has
+// written the entry meanwhile.
+func (q *Queue) Forget(ctx context.Context, job ticket.Job, e Entry) error {
+	err := q.ledger.Delete(ctx, string(job), jetstream.LastRevision(e.revision))
+	switch {
+	case overtaken(err):
+		return ErrMoved
+	case err != nil:
+		return fmt.Errorf("write ledger: %w", err)
+	}
+	return nil
 }
 
 // Of notes in the entry what is known of the event that it is about.
