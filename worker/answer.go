@@ -18,7 +18,8 @@ const (
 
 // visitorAnswered writes a score or comment into the ticket that exists. Of several answers of one kind the one that
 // iAdvize dates latest counts, in whatever order they arrive.
-func (d *Deliverer) visitorAnswered(ctx context.Context, e ticket.Event, site ticket.Site, preview bool) (ticket.Outcome, error) {
+func (d *Deliverer) visitorAnswered(ctx context.Context, event *ticket.Event, site ticket.Site, why errand) (ticket.Outcome, error) {
+	e := *event
 	if e.Satisfaction == nil {
 		return ticket.Outcome{}, &ticket.Failure{
 			Trouble: ticket.TroubleJob, Reason: ticket.ReasonMalformed,
@@ -60,11 +61,11 @@ func (d *Deliverer) visitorAnswered(ctx context.Context, e ticket.Event, site ti
 	if fields, err = form.Fit(fields); err != nil {
 		return ticket.Outcome{}, err
 	}
-	tickets, ok := d.Tickets(site.Account)
+	tickets, ok := d.Tickets(site.Account, why.rank)
 	if !ok {
 		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
 	}
-	if preview {
+	if why.preview {
 		return outcome, nil
 	}
 	// A replica that lags behind may have told of an older entry, by which this answer would be the latest. What can be

@@ -3,8 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -16,6 +18,16 @@ type Deliverer struct {
 
 	habits *habits
 	now    func() time.Time
+
+	sinceMu sync.Mutex
+	since   time.Time // guarded by sinceMu; the ledger has been kept since then
+	asked   time.Time // guarded by sinceMu; when it was asked for that
+}
+
+// errand says on whose behalf an event is delivered.
+type errand struct {
+	rank    limit.Rank
+	preview bool // nothing is changed
 }
 
 // NewDeliverer makes one.
@@ -30,16 +42,16 @@ const keyProtects = 100 * time.Minute
 // Deliver does all that an event asks for, but for what belongs to the queue. It completes the event's site and
 // account. Every step may be repeated after a crash: the ledger is written before a ticket is made and after.
 func (d *Deliverer) Deliver(ctx context.Context, e *ticket.Event) ticket.Outcome {
-	return d.outcome(ctx, e, false)
+	return d.outcome(ctx, e, errand{rank: limit.Live})
 }
 
 // Preview tells what Deliver would do now. It changes nothing.
 func (d *Deliverer) Preview(ctx context.Context, e ticket.Event) ticket.Outcome {
-	return d.outcome(ctx, &e, true)
+	return d.outcome(ctx, &e, errand{rank: limit.Live, preview: true})
 }
 
-func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, preview bool) ticket.Outcome {
-	if e.Replays > 0 || preview {
+func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, why errand) ticket.Outcome {
+	if e.Replays > 0 || why.preview {
 		d.Directory.Refresh(ctx, e.Platform, e.ProjectID, replayRefresh)
 	}
 	site, ok := d.Directory.Site(ctx, e.Platform, e.ProjectID)
@@ -51,8 +63,8 @@ func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, preview bool) 
 	if e.Kind == ticket.KindSatisfaction {
 		work = d.visitorAnswered
 	}
-	outcome, err := work(ctx, *e, site, preview)
-	if err != nil && !preview {
+	outcome, err := work(ctx, e, site, why)
+	if err != nil && !why.preview {
 		err = d.mayNotDie(ctx, *e, outcome, err)
 	}
 	if err != nil {
@@ -71,48 +83,95 @@ func siteUnknown(e ticket.Event) *ticket.Failure {
 	}
 }
 
-func (d *Deliverer) conversationEnded(ctx context.Context, e ticket.Event, site ticket.Site, preview bool) (ticket.Outcome, error) {
-	entry, _, err := d.Ledger.Look(ctx, e.Job())
-	if err != nil {
-		return ticket.Outcome{}, err
+func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site ticket.Site, why errand) (ticket.Outcome, error) {
+	p, outcome, err := d.plan(ctx, e, site, why.preview)
+	if err != nil || outcome.Result != "" {
+		return outcome, err
 	}
-	switch entry.State {
-	case queue.StateCreated:
-		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: entry.Purpose, Ticket: entry.Ref, Why: "the ticket exists already"}, nil
-	case queue.StateSkipped:
-		if !entry.ErasedAt.IsZero() {
-			return ticket.Outcome{Result: ticket.ResultSkipped, Why: "the visitor's data was erased"}, nil
-		}
-		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "the site wanted no ticket"}, nil
-	case queue.StateIntended, queue.StateDead:
+	if why.preview {
+		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: p.draft.Purpose}, nil
 	}
-	conversation, err := d.read(ctx, e, site)
-	if err != nil {
-		return ticket.Outcome{}, err
+	rank := why.rank
+	if e.Escalated {
+		rank = limit.Urgent
 	}
-	purpose := ticket.PurposeOf(conversation, site.Tickets)
-	if purpose == ticket.PurposeNone {
-		return d.skip(ctx, e, entry, preview)
-	}
-	draft, err := d.drawFresh(ctx, e, conversation, site, purpose)
-	if err != nil {
-		return ticket.Outcome{}, err
-	}
-	if e.Replays == 0 { // a replay asks once more, in case the account has changed its ways
-		if refused := d.habits.refuse(site.Account, draft.Doubtful, d.now()); refused != nil {
-			return ticket.Outcome{}, refused
-		}
-	}
-	if preview {
-		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: purpose}, nil
-	}
-	tickets, ok := d.Tickets(site.Account)
+	tickets, ok := d.Tickets(site.Account, rank)
 	if !ok {
 		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
 	}
-	m := making{d: d, account: site.Account, tickets: tickets, draft: draft, job: e.Job(), entry: entry}
-	m.mayExist = entry.State != "" || e.Replays > 0 || d.old(conversation)
-	return m.make(ctx, queue.Entry{State: queue.StateIntended, Purpose: purpose, IntendedAt: d.now()}.Of(e))
+	m := making{d: d, account: site.Account, tickets: tickets, draft: p.draft, job: e.Job(), entry: p.entry, prior: p.entry}
+	known, err := d.known(ctx, *e, p.conversation)
+	if err != nil {
+		return ticket.Outcome{}, err
+	}
+	m.mayExist = p.entry.State != "" || e.Replays > 0 || !known || d.old(p.conversation)
+	return m.make(ctx, queue.Entry{State: queue.StateIntended, Purpose: p.draft.Purpose, IntendedAt: d.now()}.Of(*e))
+}
+
+// plan is a ticket that is wanted and can be made.
+type plan struct {
+	entry        queue.Entry // as it stands in the ledger
+	conversation ticket.Conversation
+	draft        ticket.Draft
+}
+
+// plan reads the conversation and draws its ticket up. An outcome with a result says that there is nothing to be made.
+// The event is marked when the conversation is an escalated one, even if its ticket cannot be drawn up.
+func (d *Deliverer) plan(ctx context.Context, e *ticket.Event, site ticket.Site, preview bool) (p plan, o ticket.Outcome, err error) {
+	if p.entry, _, err = d.Ledger.Look(ctx, e.Job()); err != nil {
+		return p, o, err
+	}
+	switch p.entry.State {
+	case queue.StateCreated:
+		return p, ticket.Outcome{Result: ticket.ResultCreated, Purpose: p.entry.Purpose, Ticket: p.entry.Ref, Why: "the ticket exists already"}, nil
+	case queue.StateSkipped:
+		if !p.entry.ErasedAt.IsZero() {
+			return p, ticket.Outcome{Result: ticket.ResultSkipped, Why: "the visitor's data was erased"}, nil
+		}
+		return p, ticket.Outcome{Result: ticket.ResultSkipped, Why: "the site wanted no ticket"}, nil
+	case queue.StateIntended:
+		if err := d.mayBeInBulk(ctx, p.entry); err != nil {
+			return p, o, err
+		}
+	case queue.StateDead:
+	}
+	if p.conversation, err = d.read(ctx, *e, site); err != nil {
+		return p, o, err
+	}
+	purpose := ticket.PurposeOf(p.conversation, site.Tickets)
+	e.Escalated = purpose == ticket.PurposeEscalation
+	if purpose == ticket.PurposeNone {
+		o, err = d.skip(ctx, *e, p.entry, preview)
+		return p, o, err
+	}
+	if p.draft, err = d.drawFresh(ctx, *e, p.conversation, site, purpose); err != nil {
+		return p, o, err
+	}
+	if e.Replays == 0 { // a replay asks once more, in case the account has changed its ways
+		err = d.habits.refuse(site.Account, p.draft.Doubtful, d.now())
+	}
+	return p, o, err
+}
+
+const (
+	sinceAgain  = time.Second
+	ledgerKeeps = 29 * 24 * time.Hour // a day less than an entry lives
+)
+
+// known tells whether the ledger would know of a ticket that an earlier try had made: it has been kept since the
+// conversation ended and its event came, and forgets no entry so young.
+func (d *Deliverer) known(ctx context.Context, e ticket.Event, c ticket.Conversation) (bool, error) {
+	d.sinceMu.Lock()
+	defer d.sinceMu.Unlock()
+	if now := d.now(); now.Sub(d.asked) > sinceAgain {
+		since, err := d.Ledger.LedgerSince(ctx)
+		if err != nil {
+			return false, err
+		}
+		d.since, d.asked = since, now
+	}
+	young := c.ClosedAt.IsZero() || c.ClosedAt.After(d.since) && d.now().Sub(c.ClosedAt) < ledgerKeeps
+	return young && e.ReceivedAt.After(d.since), nil
 }
 
 // old conversations come from a replay or a backfill: somebody may have made their ticket long ago.

@@ -66,9 +66,9 @@ func TestDeliverOutcomes(t *testing.T) {
 		{"iAdvize down for days", aged(100*time.Hour, reads(account)), ticket.ResultDead, ticket.ReasonCredentialsRefused, nil},
 		{"a hiccup for days", aged(100*time.Hour, reads(&ticket.Failure{Trouble: ticket.TroubleHiccup})), ticket.ResultDead, ticket.ReasonExpired, nil},
 		{"not said to be closed", reading(func(c *ticket.Conversation) { c.ClosedAt = time.Time{} }), ticket.ResultRetry, ticket.ReasonConversationNotFound, nil},
-		{"never said to be closed", aged(time.Hour, reading(func(c *ticket.Conversation) { c.ClosedAt = time.Time{} })), ticket.ResultCreated, "", []string{"create"}},
+		{"never said to be closed", aged(time.Hour, reading(func(c *ticket.Conversation) { c.ClosedAt = time.Time{} })), ticket.ResultCreated, "", []string{"find", "create"}},
 		{"closing form lags", reading(func(c *ticket.Conversation) { c.ClosingForm.Known = false }), ticket.ResultRetry, ticket.ReasonConversationNotFound, nil},
-		{"no closing form at all", aged(time.Minute, reading(func(c *ticket.Conversation) { c.ClosingForm.Known = false })), ticket.ResultCreated, "", []string{"create"}},
+		{"no closing form at all", aged(time.Minute, reading(func(c *ticket.Conversation) { c.ClosingForm.Known = false })), ticket.ResultCreated, "", []string{"find", "create"}},
 		{"a bot has no closing form", reading(func(c *ticket.Conversation) { c.ClosingForm.Known = false; c.Handlers = nil }), ticket.ResultCreated, "", []string{"create"}},
 		{"site wants none", func(w *town, _ *ticket.Event) { w.site.Tickets.Archive = false }, ticket.ResultSkipped, "", nil},
 		{"required field", func(w *town, _ *ticket.Event) {

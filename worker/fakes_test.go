@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/queue/embed"
 	"passerelle/pkg/ticket"
@@ -208,7 +209,7 @@ func deliverer(t *town, q *queue.Queue, s Settings) *Deliverer {
 	return NewDeliverer(World{
 		Directory:     t,
 		Conversations: func(string) (Conversations, bool) { return t, t.clients },
-		Tickets:       func(string) (Tickets, bool) { return t, t.clients },
+		Tickets:       func(string, limit.Rank) (Tickets, bool) { return t, t.clients },
 		Ledger:        q,
 	}, s)
 }

@@ -2,88 +2,30 @@ package worker
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
 
-// receiveRuns takes the alarms of accounts whose events wait, one at a time a process.
-func (w *Worker) receiveRuns(fetch, work context.Context) error {
-	runs, err := w.queue.Runs(fetch)
-	if err != nil {
-		return err
-	}
-	defer runs.Close()
-	for {
-		run, err := runs.Next(fetch)
-		if err != nil {
-			return err
-		}
-		w.wait.Go(func() { w.run(fetch, work, run) })
-	}
-}
-
-// run works off what an account holds. Whatever happens, the next alarm is set before the run ends, so that nothing
-// waits without one.
-func (w *Worker) run(fetch, work context.Context, run queue.Run) {
-	if !w.begin(run.Account) {
-		w.again(work, run)
-		return
-	}
-	defer w.end(run.Account)
-	stop := queue.KeepWorking(run)
-	next, err := w.drain(fetch, work, run.Account)
-	stop()
-	settle, cancel := context.WithTimeout(context.WithoutCancel(work), settleTime)
-	defer cancel()
-	if err == nil && !next.IsZero() {
-		err = w.queue.Wake(settle, run.Account, next)
-	}
-	if err == nil {
-		err = run.Done(settle)
-	}
-	if err != nil {
-		w.log.Warn().Err(err).Str("account", run.Account).Msg("cannot work off the held events; trying again")
-		_ = run.GiveBack()
-	}
-}
-
-func (w *Worker) begin(account string) bool {
-	w.runMu.Lock()
-	defer w.runMu.Unlock()
-	if w.running[account] {
-		return false
-	}
-	w.running[account] = true
-	return true
-}
-
-func (w *Worker) end(account string) {
-	w.runMu.Lock()
-	defer w.runMu.Unlock()
-	delete(w.running, account)
-}
-
-// again moves a second alarm of an account to after the run in progress.
-func (w *Worker) again(ctx context.Context, run queue.Run) {
-	err := w.queue.Wake(ctx, run.Account, w.now().Add(w.LaneQuantum))
-	if err == nil {
-		err = run.Done(ctx)
-	}
-	if err != nil {
-		_ = run.GiveBack()
-	}
-}
-
 // alarmSlack is how much early an alarm may ring.
 const alarmSlack = time.Second
 
-// lane is the state of one run.
+// lane is one run through what an account holds.
 type lane struct {
+	*Worker
+
+	account     string
+	fetch, work context.Context //nolint:containedctx // of the run, which ends before they do
+	deadline    time.Time
+	slots       chan struct{}
+	wait        sync.WaitGroup
+	first, rest laneCursor // where the run stands among the escalated ones, and among the others
+	probed      bool
+	bulk        *bulk // nil: one by one
+
 	mu   sync.Mutex
 	next time.Time // guarded by mu; the earliest time at which something can be tried again
 	stop bool      // guarded by mu; the account is in trouble again
@@ -110,93 +52,130 @@ func (l *lane) halted() bool {
 	return l.stop
 }
 
-// drain tries one held event alone, and the others several at once when that one succeeded. It gives when to try
-// again; the zero time means that nothing is left.
-func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, error) {
-	l := &lane{}
-	deadline := w.now().Add(w.LaneQuantum)
-	slots := make(chan struct{}, w.LaneSlots)
-	var wait sync.WaitGroup
-	defer wait.Wait()
-	var at *queue.Held
-	escalated := true // these go first
-	for probe := true; ; {
-		held, err := w.queue.NextHeld(work, account, escalated, at)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if held == nil && escalated {
-			escalated, at = false, nil
-			continue
-		}
-		if held == nil {
-			break
-		}
-		at = held
-		if held.Event.NotBefore.After(w.now().Add(alarmSlack)) {
-			l.again(held.Event.NotBefore)
-			continue
-		}
-		if fetch.Err() != nil || l.halted() || w.now().After(deadline) {
-			l.again(w.now())
-			break
-		}
-		if probe {
-			w.held(work, l, *held, true)
-			probe = false
-			continue
-		}
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			w.held(work, l, *held, false)
-		})
-	}
-	wait.Wait()
-	return l.next, nil
+// over tells whether the run ends, with something left: at the end of the process, when the account is in trouble, and
+// when its time is over while other accounts wait for theirs.
+func (l *lane) over() bool {
+	return l.fetch.Err() != nil || l.halted() || l.now().After(l.deadline) && len(l.lanes) == cap(l.lanes)
 }
 
-// held delivers one held event and settles it.
-func (w *Worker) held(work context.Context, l *lane, h queue.Held, probe bool) {
+// drain works off what an account holds: one event alone, to see whether the account is well, then those of escalated
+// conversations, then the others, in bulk where there are many. It gives when to try again; the zero time means that
+// nothing is left.
+func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, error) {
+	l := &lane{
+		Worker: w, account: account, fetch: fetch, work: work, deadline: w.now().Add(w.LaneQuantum), slots: make(chan struct{}, w.LaneSlots),
+	}
+	l.first, l.rest = laneCursor{l: l, escalated: true}, laneCursor{l: l}
+	err := l.openBulk() //nolint:contextcheck // the lane has its contexts
+	for err == nil {
+		if err = l.walk(); l.bulk == nil || l.bulk.underWay() == 0 || l.over() { //nolint:contextcheck // the same
+			break
+		}
+		l.bulk.pause() // then what came meanwhile is worked off
+	}
+	l.closeBulk()
+	l.wait.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next, err
+}
+
+// walk goes on through what is held, to the end.
+func (l *lane) walk() error {
+	for {
+		if l.over() {
+			l.again(l.now())
+			return nil
+		}
+		h, err := l.first.next()
+		if err != nil {
+			return err
+		}
+		if h == nil && l.probed && l.bulk != nil && l.bulk.terms.Jobs > 0 {
+			if more, err := l.bulk.batch(); err != nil || !more {
+				return err
+			}
+			continue
+		}
+		if h == nil {
+			if h, err = l.rest.next(); h == nil || err != nil {
+				return err
+			}
+		}
+		if !l.probed {
+			l.deliver(*h, true)
+			l.probed = true
+			continue
+		}
+		l.alone(*h)
+	}
+}
+
+// alone delivers a held event beside others.
+func (l *lane) alone(h queue.Held) {
+	l.slots <- struct{}{}
+	l.wait.Go(func() {
+		defer func() { <-l.slots }()
+		l.deliver(h, false)
+	})
+}
+
+// laneCursor goes through the events of one place.
+type laneCursor struct {
+	l         *lane
+	escalated bool
+	at        *queue.Held
+}
+
+// next gives the next event whose time has come, nil at the end.
+func (c *laneCursor) next() (*queue.Held, error) {
+	for {
+		held, err := c.l.queue.NextHeld(c.l.work, c.l.account, c.escalated, c.at)
+		if held == nil || err != nil {
+			return nil, err
+		}
+		c.at = held
+		if !held.Event.NotBefore.After(c.l.now().Add(alarmSlack)) {
+			return held, nil
+		}
+		c.l.again(held.Event.NotBefore)
+	}
+}
+
+// deliver delivers one held event and settles it.
+func (l *lane) deliver(h queue.Held, probe bool) {
 	e := h.Event
 	e.Attempts++
-	outcome := w.attempt(work, &e, probe)
-	settle, cancel := context.WithTimeout(context.WithoutCancel(work), settleTime)
-	defer cancel()
-	again := w.now().Add(max(outcome.After, firstDelay))
-	switch outcome.Result {
-	case ticket.ResultHeld:
-		l.halt(again) // it stays where it is
-		return
-	case ticket.ResultRetry:
-		e.NotBefore, e.HeldFor = again, outcome.Failure.Error()
-		if err := w.queue.Rehold(settle, h, e); err != nil {
-			w.log.Warn().Err(err).Str("conversation", e.ConversationID).Msg("cannot note the attempt of a held event")
-		}
-		l.again(again)
-		return
-	case ticket.ResultCreated, ticket.ResultUpdated, ticket.ResultSkipped, ticket.ResultDead:
-	}
-	err := w.keep(settle, e, outcome)
-	if err == nil {
-		err = w.queue.Release(settle, h)
-	}
-	if err != nil {
-		w.log.Warn().Err(err).Str("conversation", e.ConversationID).Msg("cannot settle a held event; it will be tried again")
-		l.again(again)
-	}
+	l.settleHeld(h, e, l.attempt(l.work, &e, errand{rank: limit.Backlog}, probe))
 }
 
-// wakeAll sets an alarm for each account that holds events, in case the last one was lost with its worker.
-func (w *Worker) wakeAll(ctx context.Context) {
-	accounts, err := w.queue.Holding(ctx)
-	if err != nil {
-		w.log.Warn().Err(err).Msg("cannot look for held events; their own alarms still ring")
+// settleHeld writes down what became of a held event.
+func (l *lane) settleHeld(h queue.Held, e ticket.Event, outcome ticket.Outcome) {
+	settle, cancel := context.WithTimeout(context.WithoutCancel(l.work), settleTime)
+	defer cancel()
+	again := l.now().Add(max(outcome.After, firstDelay))
+	switch outcome.Result {
+	case ticket.ResultHeld:
+		l.halt(again)
+		if e.Escalated == h.Event.Escalated {
+			return // it stays where it is
+		}
+		e.Attempts = h.Event.Attempts
+	case ticket.ResultRetry:
+		e.NotBefore, e.HeldFor = again, outcome.Failure.Error()
+		l.again(again)
+	case ticket.ResultCreated, ticket.ResultUpdated, ticket.ResultSkipped, ticket.ResultDead:
+		err := l.keep(settle, e, outcome)
+		if err == nil {
+			err = l.queue.Release(settle, h)
+		}
+		if err != nil {
+			l.log.Warn().Err(err).Str("conversation", e.ConversationID).Msg("cannot settle a held event; it will be tried again")
+			l.again(again)
+		}
 		return
 	}
-	for _, account := range slices.Sorted(maps.Keys(accounts)) {
-		if err := w.queue.Wake(ctx, account, w.now()); err != nil {
-			w.log.Warn().Err(err).Str("account", account).Msg("cannot wake the account's held events")
-		}
+	if err := l.queue.Rehold(settle, h, e); err != nil {
+		l.log.Warn().Err(err).Str("conversation", e.ConversationID).Msg("cannot note the attempt of a held event")
 	}
 }

@@ -17,6 +17,7 @@ type making struct {
 	draft    ticket.Draft
 	job      ticket.Job
 	entry    queue.Entry // as it stands in the ledger
+	prior    queue.Entry // as it stood before this try
 	mayExist bool        // an earlier try may have made the ticket
 	lookup   ticket.Lookup
 }
@@ -30,6 +31,12 @@ func (m *making) make(ctx context.Context, intent queue.Entry) (ticket.Outcome, 
 		return ticket.Outcome{}, err
 	}
 	err := m.create(ctx)
+	if err != nil {
+		var f *ticket.Failure
+		if !m.mayExist && errors.As(err, &f) && f.Trouble == ticket.TroubleAccount {
+			m.d.takeBack(ctx, m.job, m.entry, m.prior)
+		}
+	}
 	outcome := ticket.Outcome{Lookup: m.lookup, Ticket: m.entry.Ref}
 	if err != nil {
 		return outcome, err
@@ -44,13 +51,23 @@ func (m *making) make(ctx context.Context, intent queue.Entry) (ticket.Outcome, 
 	return outcome, nil
 }
 
+// takeBack takes an intent back when Zendesk, or the account's budget, refused the call for the account's own sake: then
+// nothing was made, and the next try need not look for it. What cannot be taken back costs a look-up.
+func (d *Deliverer) takeBack(ctx context.Context, job ticket.Job, entry, prior queue.Entry) {
+	if prior.State == "" {
+		_ = d.Ledger.Forget(ctx, job, entry)
+		return
+	}
+	_, _ = d.Ledger.Write(ctx, job, entry, prior)
+}
+
 // noteCreated writes down that the ticket exists. That is true whatever another worker wrote meanwhile (an intent, or
 // that the job is dead), so it goes before it.
 func (m *making) noteCreated(ctx context.Context) error {
 	ref := m.entry.Ref
 	for attempt := 1; ; attempt++ {
 		created := m.entry
-		created.State, created.At, created.Reason, created.Ref = queue.StateCreated, m.d.now(), "", ref
+		created.State, created.At, created.Reason, created.Batch, created.Ref = queue.StateCreated, m.d.now(), "", "", ref
 		err := m.note(ctx, created)
 		if !errors.Is(err, queue.ErrMoved) || attempt == notings {
 			return err

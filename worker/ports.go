@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -37,14 +38,21 @@ type Directory interface {
 type World struct {
 	Directory     Directory
 	Conversations func(connection string) (Conversations, bool)
-	Tickets       func(account string) (Tickets, bool)
+	Tickets       func(account string, rank limit.Rank) (Tickets, bool)
 	Ledger        Ledger
+	Bulk          func(account string) (Bulk, BulkTerms, bool) // may be nil: no bulk jobs
 }
 
 // Ledger is what became of each job.
 type Ledger interface {
 	Look(ctx context.Context, job ticket.Job) (queue.Entry, bool, error)
 	Write(ctx context.Context, job ticket.Job, old, e queue.Entry) (queue.Entry, error)
+	// LedgerSince tells since when the ledger has been kept; it is now when it was wiped.
+	LedgerSince(ctx context.Context) (time.Time, error)
+	// Forget takes an entry out, unless another worker has written it meanwhile.
+	Forget(ctx context.Context, job ticket.Job, e queue.Entry) error
+	// BatchOpen tells whether a bulk job is still to be settled.
+	BatchOpen(ctx context.Context, account, id string) (bool, error)
 	// LeaseToken makes sure that only one worker at a time writes late facts into a ticket.
 	LeaseToken(ctx context.Context, name string, life time.Duration) (release func(), ok bool, err error)
 }
@@ -55,8 +63,11 @@ type Settings struct {
 	Patience    time.Duration // how long a conversation may stay unreadable; default 15 min
 	FormWait    time.Duration // how long an agent's closing form may lag behind the close; default 20 s
 	Expiry      time.Duration // how long an event may wait in all; default 72 h
-	LaneSlots   int           // held events of one account in work at once; default 4
-	LaneQuantum time.Duration // how long one account is drained before others have their turn; default 10 s
+	LaneSlots   int           // held events of one account in work at once; default 16
+	LaneQuantum time.Duration // how long one account is drained before others that wait have their turn; default 10 s
+	Lanes       int           // accounts whose held events are worked off at once; default 64
+	Crowd       int           // deliveries of one account at once, before the bound is learned; default 8
+	SlotTime    time.Duration // an event that takes longer gives its slot to another one; default 1 s
 }
 
 func (s Settings) withDefaults() Settings {
@@ -64,8 +75,11 @@ func (s Settings) withDefaults() Settings {
 	setDefault(&s.Patience, 15*time.Minute)
 	setDefault(&s.FormWait, 20*time.Second)
 	setDefault(&s.Expiry, 72*time.Hour)
-	setDefault(&s.LaneSlots, 4)
+	setDefault(&s.LaneSlots, 16)
 	setDefault(&s.LaneQuantum, 10*time.Second)
+	setDefault(&s.Lanes, 64)
+	setDefault(&s.Crowd, 8)
+	setDefault(&s.SlotTime, time.Second)
 	return s
 }
 

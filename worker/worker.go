@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -25,18 +26,21 @@ type Worker struct {
 	log   zerolog.Logger
 	meter Meter
 	gates *gates
-	slots chan struct{}
+	crowd *crowd
+	slots *slots
+	lanes chan struct{} // a token for each account whose held events are worked off
 	wait  sync.WaitGroup
 
 	runMu   sync.Mutex
-	running map[string]bool // guarded by runMu; accounts whose held events are worked off here
+	running map[string]bool      // guarded by runMu; accounts whose held events are worked off here
+	noBulk  map[string]time.Time // guarded by runMu; accounts that refuse bulk jobs, and until when that is believed
 }
 
 // New makes a worker. The meter may be nil.
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
 	return &Worker{
-		Deliverer: d, queue: q, log: log, meter: meter, gates: newGates(d.now), slots: make(chan struct{}, d.Slots),
-		running: map[string]bool{},
+		Deliverer: d, queue: q, log: log, meter: meter, gates: newGates(d.now), crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime),
+		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{}, noBulk: map[string]time.Time{},
 	}
 }
 
@@ -83,14 +87,12 @@ func (w *Worker) receive(fetch, work context.Context) error {
 	}
 	defer r.Close()
 	for {
-		select {
-		case <-fetch.Done():
+		if !w.slots.wait(fetch) {
 			return nil
-		case w.slots <- struct{}{}:
 		}
 		d, err := r.Next(fetch)
 		if err != nil {
-			<-w.slots
+			w.slots.giveUp()
 			if errors.Is(err, queue.ErrUnreadable) {
 				w.log.Error().Err(err).Msg("dead letter: an event in the queue cannot be read")
 				continue
@@ -98,7 +100,7 @@ func (w *Worker) receive(fetch, work context.Context) error {
 			return err
 		}
 		w.wait.Go(func() {
-			defer func() { <-w.slots }()
+			defer w.slots.use()()
 			w.one(work, d)
 		})
 	}
@@ -109,7 +111,7 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 	e := d.Event
 	e.Attempts += int(min(d.Tries, 1<<20))
 	stop := queue.KeepWorking(d)
-	outcome := w.attempt(work, &e, false)
+	outcome := w.attempt(work, &e, errand{rank: limit.Live}, false)
 	stop()
 	if work.Err() != nil && outcome.Result == ticket.ResultRetry {
 		_ = d.GiveBack() // cut off at the end of the process; at worst it comes back after its time
@@ -125,16 +127,22 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 
 // attempt delivers, unless the event must wait at a gate, and writes the one log line of the attempt. A probe is let
 // through: it finds out whether the account is well again.
-func (w *Worker) attempt(ctx context.Context, e *ticket.Event, probe bool) ticket.Outcome {
+func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe bool) ticket.Outcome {
 	start := w.now()
 	names := w.gatesOf(ctx, *e)
-	if !probe {
-		if f, until, shut := w.gates.shut(names...); shut && e.Age(start) < w.Expiry {
+	if !probe && e.Age(start) < w.Expiry {
+		if f, until, shut := w.gates.shut(names...); shut && !w.goesAhead(ctx, e, f) {
 			w.locate(ctx, e)
 			return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
 		}
 	}
-	outcome := w.Deliver(ctx, e)
+	w.locate(ctx, e)
+	place, ok := w.findPlace(ctx, why, zendeskGate(e.Account))
+	if !ok {
+		return ticket.Outcome{Result: ticket.ResultHeld, Failure: crowded(e.Account), After: crowdedWait}
+	}
+	outcome := w.outcome(ctx, e, why)
+	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
 		outcome.Result = ticket.ResultRetry // cut off by us; nobody is in trouble
 	} else {
@@ -143,6 +151,8 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, probe bool) ticke
 	w.tell(*e, outcome, w.now().Sub(start))
 	return outcome
 }
+
+func zendeskGate(account string) string { return "zendesk/" + account }
 
 func (w *Worker) gatesOf(ctx context.Context, e ticket.Event) []string {
 	site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID)

@@ -13,6 +13,7 @@ import (
 
 	"passerelle/pkg/cache"
 	"passerelle/pkg/iadvize"
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/queue/embed"
 	"passerelle/pkg/site"
@@ -228,7 +229,7 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 	deliverer := worker.NewDeliverer(worker.World{
 		Directory:     directory,
 		Conversations: func(name string) (worker.Conversations, bool) { return all.iadvizeClient(name) },
-		Tickets:       func(name string) (worker.Tickets, bool) { return all.zendeskClient(name) },
+		Tickets:       func(name string, _ limit.Rank) (worker.Tickets, bool) { return all.zendeskClient(name) },
 		Ledger:        q,
 	}, worker.Settings{Slots: e.WorkerSlots, Patience: e.Patience, Expiry: e.JobExpiry})
 	return works{directory, deliverer, all}, nil

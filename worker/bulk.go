@@ -1,0 +1,294 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+	"passerelle/pkg/zendesk"
+)
+
+// Bulk makes tickets of one Zendesk account in bulk jobs. Errors are *ticket.Failure.
+type Bulk interface {
+	CreateMany(ctx context.Context, drafts []ticket.Draft, imported bool) (zendesk.BulkJob, error)
+	Jobs(ctx context.Context, ids []string) (map[string]zendesk.BulkJob, error)
+	RunningJobs(ctx context.Context) ([]zendesk.BulkJob, error)
+	ExternalIDs(ctx context.Context, tickets []int64) (map[int64]string, error)
+	URL(ticket int64) string
+}
+
+// BulkTerms say how an account wants its bulk jobs.
+type BulkTerms struct {
+	Jobs   int  // at once; 0: none
+	Import bool // by the import endpoints
+}
+
+const (
+	batchMost   = 100     // tickets of one job. https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-many-tickets
+	batchLeast  = 10      // fewer are made one by one
+	batchBytes  = 4 << 20 // of their comments
+	batchHands  = 16      // conversations read, and entries written, at once
+	refusalLife = time.Hour
+)
+
+// bulk is the bulk work of one run.
+type bulk struct {
+	*lane
+	Bulk
+
+	terms BulkTerms
+	end   context.CancelFunc
+	wait  sync.WaitGroup // the watch, and what it settles
+
+	mu   sync.Mutex
+	jobs map[string]*job // guarded by mu; by Zendesk's id
+	news chan struct{}   // a job is settled
+}
+
+// candidate is a held event whose ticket may go into a bulk job.
+type candidate struct {
+	held  queue.Held
+	event ticket.Event
+	plan  plan
+	entry queue.Entry // with the intent
+}
+
+// openBulk goes on with the jobs of the runs before, and readies for more. An account that wants no bulk jobs has none.
+func (l *lane) openBulk() error {
+	if l.Bulk == nil {
+		return nil
+	}
+	client, terms, ok := l.Bulk(l.account)
+	if !ok {
+		return nil
+	}
+	batches, err := l.queue.Batches(l.work, l.account)
+	if err != nil || terms.Jobs == 0 && len(batches) == 0 {
+		return err
+	}
+	b := &bulk{lane: l, Bulk: client, terms: terms, jobs: map[string]*job{}, news: make(chan struct{}, 1)}
+	for _, batch := range batches {
+		if batch.Job != "" {
+			b.jobs[batch.Job] = &job{Batch: batch}
+		}
+	}
+	for _, batch := range batches {
+		if batch.Job == "" {
+			b.doubt(l.work, batch)
+		}
+	}
+	if l.refusesBulk(l.account) {
+		b.terms.Jobs = 0
+	}
+	ctx, end := context.WithCancel(l.work)
+	b.end = end
+	b.wait.Go(func() { b.watch(ctx) })
+	l.bulk = b
+	return nil
+}
+
+// closeBulk leaves jobs that are under way to the next run.
+func (l *lane) closeBulk() {
+	b := l.bulk
+	if b == nil {
+		return
+	}
+	b.end()
+	b.wait.Wait()
+	if b.underWay() > 0 {
+		l.again(l.now().Add(pollEvery))
+	}
+}
+
+// batch makes the tickets of the next hundred events in a bulk job, those that are fit for it, and the others one by
+// one. It gives false when there are no more events.
+func (b *bulk) batch() (more bool, err error) {
+	if b.underWay() >= b.terms.Jobs {
+		b.pause()
+		return true, nil
+	}
+	var held []queue.Held
+	for len(held) < batchMost {
+		h, err := b.rest.next()
+		if err != nil {
+			return false, err
+		}
+		if h == nil {
+			break
+		}
+		held = append(held, *h)
+	}
+	if len(held) < batchLeast {
+		for _, h := range held {
+			b.alone(h)
+		}
+		return len(held) > 0, nil
+	}
+	batch := b.choose(held)
+	if len(batch) > 0 {
+		b.send(batch)
+	}
+	return true, nil
+}
+
+// choose gives those whose tickets may be made in bulk, and delivers the others one by one.
+func (b *bulk) choose(held []queue.Held) []candidate {
+	candidates := make([]*candidate, len(held))
+	var hands errgroup.Group
+	hands.SetLimit(batchHands)
+	for i, h := range held {
+		hands.Go(func() error { candidates[i] = b.consider(h); return nil })
+	}
+	_ = hands.Wait()
+	size := 0
+	var fit []candidate
+	var others []queue.Held
+	for i, c := range candidates {
+		if c != nil {
+			size += len(c.plan.draft.Comments[0].HTML)
+		}
+		if c == nil || size > batchBytes {
+			others = append(others, held[i])
+			continue
+		}
+		fit = append(fit, *c)
+	}
+	if len(fit) < batchLeast {
+		fit, others = nil, held
+	}
+	for _, h := range others {
+		b.alone(h)
+	}
+	return fit
+}
+
+// consider plans a ticket, and tells whether it may be made in bulk: an archive ticket with one comment, of which the
+// ledger knows for sure that no try was made before. Nothing else protects a bulk job from making a second one.
+func (b *bulk) consider(h queue.Held) *candidate {
+	c := candidate{held: h, event: h.Event}
+	e := &c.event
+	site, ok := b.Directory.Site(b.work, e.Platform, e.ProjectID)
+	if !ok || e.Kind != ticket.KindClosed || b.halted() {
+		return nil
+	}
+	e.Site, e.Account = site.Name, site.Account
+	e.Attempts++
+	if e.Replays > 0 {
+		b.Directory.Refresh(b.work, e.Platform, e.ProjectID, replayRefresh)
+	}
+	var o ticket.Outcome
+	var err error
+	if c.plan, o, err = b.plan(b.work, e, site, false); err != nil || o.Result != "" {
+		return nil
+	}
+	known, err := b.known(b.work, *e, c.plan.conversation)
+	untried := c.plan.entry.ID == 0 && c.plan.entry.IntendedAt.IsZero()
+	if err != nil || !known || !untried || site.Account != b.account || c.plan.draft.Purpose != ticket.PurposeArchive || len(c.plan.draft.Comments) != 1 {
+		return nil
+	}
+	return &c
+}
+
+// send writes the intents and the batch, and asks for the job. When the answer is lost, the batch stays in the queue
+// without a job: its events wait until such a job must have ended, and are then looked up one by one.
+func (b *bulk) send(batch []candidate) {
+	begun := b.now()
+	id := uuid.NewString()
+	batch = b.intend(batch, id)
+	note := queue.Batch{ID: id, Account: b.account, SentAt: begun}
+	drafts := make([]ticket.Draft, 0, len(batch))
+	for _, c := range batch {
+		note.Keys = append(note.Keys, c.event.Key())
+		drafts = append(drafts, c.plan.draft)
+	}
+	note, err := b.queue.OpenBatch(b.work, note)
+	if err != nil || len(batch) == 0 || b.now().Sub(begun) > freshIntent {
+		b.takeBack(batch, note)
+		b.again(b.now().Add(accountWait))
+		return
+	}
+	made, err := b.CreateMany(b.work, drafts, b.terms.Import)
+	var f *ticket.Failure
+	switch {
+	case err == nil:
+		b.follow(note, made.ID)
+	case errors.As(err, &f) && f.Trouble != ticket.TroubleUncertain && f.Trouble != ticket.TroubleHiccup:
+		b.takeBack(batch, note)
+		b.refused(f)
+		for _, c := range batch {
+			b.alone(c.held)
+		}
+	default: // lost
+		b.log.Warn().Err(err).Str("account", b.account).Str("batch", id).Int("tickets", len(batch)).
+			Msg("the answer to a bulk job was lost; its tickets are looked up once it must have ended")
+		b.again(begun.Add(bulkDoubt))
+	}
+}
+
+// refused ends the bulk work of this run: the account is in trouble, or takes no such jobs.
+func (b *bulk) refused(f *ticket.Failure) {
+	if f.Trouble == ticket.TroubleAccount {
+		b.halt(b.now().Add(max(f.After, firstDelay)))
+		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, false)
+		return
+	}
+	b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", "set bulk: off for the account to spare the call").
+		Msg("the account refuses bulk jobs; its tickets are made one by one")
+	b.terms.Jobs = 0
+	b.runMu.Lock()
+	defer b.runMu.Unlock()
+	b.noBulk[b.account] = b.now().Add(refusalLife)
+}
+
+// refusesBulk tells whether the account refused bulk jobs lately.
+func (w *Worker) refusesBulk(account string) bool {
+	w.runMu.Lock()
+	defer w.runMu.Unlock()
+	return w.now().Before(w.noBulk[account])
+}
+
+// intend writes the intents, and leaves out what another worker has in hand.
+func (b *bulk) intend(batch []candidate, id string) []candidate {
+	written := make([]bool, len(batch))
+	var hands errgroup.Group
+	hands.SetLimit(batchHands)
+	for i := range batch {
+		c := &batch[i]
+		intent := queue.Entry{State: queue.StateIntended, Purpose: c.plan.draft.Purpose, IntendedAt: b.now(), At: b.now(), Batch: id}.Of(c.event)
+		hands.Go(func() error {
+			var err error
+			c.entry, err = b.Ledger.Write(b.work, c.event.Job(), c.plan.entry, intent)
+			written[i] = err == nil
+			return nil
+		})
+	}
+	_ = hands.Wait()
+	mine := batch[:0]
+	for i, c := range batch {
+		if written[i] {
+			mine = append(mine, c)
+		} else {
+			b.again(b.now().Add(accountWait))
+		}
+	}
+	return mine
+}
+
+// takeBack takes intents back whose job was never begun.
+func (b *bulk) takeBack(batch []candidate, note queue.Batch) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.work), settleTime)
+	defer cancel()
+	var hands errgroup.Group
+	hands.SetLimit(batchHands)
+	for _, c := range batch {
+		hands.Go(func() error { b.Deliverer.takeBack(ctx, c.event.Job(), c.entry, c.plan.entry); return nil })
+	}
+	_ = hands.Wait()
+	_ = b.queue.CloseBatch(ctx, note) // what is left of it is found empty
+}

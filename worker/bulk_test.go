@@ -1,0 +1,305 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/limit"
+	"passerelle/pkg/queue"
+	"passerelle/pkg/queue/embed"
+	"passerelle/pkg/sim/simzendesk"
+	"passerelle/pkg/ticket"
+	"passerelle/pkg/zendesk"
+)
+
+// depot is a simulated account that takes bulk jobs, and the workers that send them. The workers' clock can be moved.
+type depot struct {
+	*town
+
+	sim     *simzendesk.Server
+	account *simzendesk.AccountState
+	client  *zendesk.Client
+	server  *embed.Server
+	queue   *queue.Queue
+
+	mu     sync.Mutex
+	offset time.Duration // guarded by mu
+}
+
+func (d *depot) clock() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Now().Add(d.offset)
+}
+
+func (d *depot) move(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.offset += by
+}
+
+func openDepot(t *testing.T, config simzendesk.Config) *depot {
+	t.Helper()
+	d := &depot{town: newTown()}
+	config.Now = d.clock
+	d.sim = simzendesk.New(config)
+	d.account = d.sim.AddAccount(simzendesk.Account{Name: "acme", APITokenEmail: "admin@example.com", APIToken: "hush"})
+	web := httptest.NewServer(d.sim)
+	t.Cleanup(func() { _ = d.sim.Close(); web.Close() })
+	id := d.account.AddField(simzendesk.Field{Type: "text", Title: "Conversation"}).ID
+	d.site.Tickets.Fields = ticket.FieldIDs{ConversationID: id}
+	d.form = ticket.Form{Active: true, ID: d.account.Forms()[0].ID, Fields: []ticket.Field{{ID: id, Type: ticket.FieldText, Active: true}}}
+	for email := range d.agents {
+		u := d.account.AddUser(simzendesk.User{Name: "Agent", Email: email, Role: simzendesk.RoleAgent, Verified: true})
+		d.agents[email] = ticket.AgentUser{ID: u.ID, Active: true}
+	}
+	var err error
+	if d.server, err = embed.Start(embed.Options{Dir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.server.Close)
+	d.client = zendesk.NewClient(zendesk.Account{
+		Name: "acme", URL: web.URL + "/acme", APIToken: func() (string, string, error) { return "admin@example.com", "hush", nil },
+	}, nil)
+	t.Cleanup(d.client.Close)
+	d.queue = d.open(t)
+	return d
+}
+
+func (d *depot) open(t *testing.T) *queue.Queue {
+	t.Helper()
+	q, err := queue.Open(t.Context(), queue.Options{Server: d.server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	return q
+}
+
+// makings passes on that a ticket was made, as long as somebody wants to know.
+type makings chan struct{}
+
+func (m makings) Attempt(_ string, o ticket.Outcome, _ time.Duration) {
+	if o.Result == ticket.ResultCreated {
+		select {
+		case m <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// work starts a worker with a connection of its own. kill ends it at once, whatever it is about.
+func (d *depot) work(t *testing.T, terms BulkTerms) (made makings, kill func()) {
+	t.Helper()
+	q := d.open(t)
+	del := deliverer(d.town, q, Settings{LaneQuantum: time.Minute})
+	del.now = d.clock
+	del.Tickets = func(string, limit.Rank) (Tickets, bool) { return d.client, true }
+	del.Bulk = func(string) (Bulk, BulkTerms, bool) { return d.client, terms, true }
+	made = make(makings, 10_000)
+	w := New(q, del, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), made)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Run(ctx, ctx) }()
+	kill = func() { q.Close(); cancel(); <-done }
+	t.Cleanup(kill)
+	return made, kill
+}
+
+func (d *depot) hold(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		if err := d.queue.Hold(t.Context(), closed(fmt.Sprintf("c%d", i)), time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// settled waits until nothing is held any more, rings the alarm meanwhile, and moves the clock by each time.
+func (d *depot) settled(t *testing.T, n int, each time.Duration) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		held, err := d.queue.Holding(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, err := d.queue.Batches(t.Context(), "acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(held) == 0 && len(left) == 0 {
+			break
+		}
+		d.move(each)
+		if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatalf("still held: %v, and in bulk jobs: %+v", held, left)
+		}
+	}
+	seen := map[string]int{}
+	for _, made := range d.account.Tickets() {
+		seen[made.ExternalID]++
+	}
+	for i := range n {
+		id := ticket.ExternalID(fmt.Sprintf("c%d", i))
+		if seen[id] != 1 {
+			t.Errorf("%s has %d tickets", id, seen[id])
+		}
+		entry, _, err := d.queue.Look(t.Context(), ticket.JobOf(fmt.Sprintf("c%d", i)))
+		if err != nil || entry.State != queue.StateCreated || entry.ID == 0 || entry.Batch != "" {
+			t.Errorf("ledger entry of %s: %+v, %v", id, entry, err)
+		}
+		if got := d.account.TicketByExternalID(id); len(got) == 1 && got[0].ID != entry.ID {
+			t.Errorf("the ledger says that %s is ticket %d, it is %d", id, entry.ID, got[0].ID)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d conversations have a ticket, want %d", len(seen), n)
+	}
+}
+
+func (d *depot) calls() (all int, byRoute map[string]int) {
+	byRoute = d.account.Requests()
+	for _, n := range byRoute {
+		all += n
+	}
+	return all, byRoute
+}
+
+func TestABacklogIsWorkedOffInBulk(t *testing.T) {
+	d := openDepot(t, simzendesk.Config{JobDelay: 200 * time.Millisecond})
+	d.hold(t, 450)
+	if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	made, _ := d.work(t, BulkTerms{Jobs: 10})
+	for range 450 {
+		<-made
+	}
+	d.settled(t, 450, 0)
+	all, byRoute := d.calls()
+	t.Logf("%d calls for 450 tickets: %v", all, byRoute)
+	if byRoute["POST /api/v2/tickets"] != 1 || byRoute["POST /api/v2/tickets/create_many"] != 5 || all > 15 {
+		t.Errorf("%d calls: %v", all, byRoute)
+	}
+}
+
+func TestBulkJobsThatFailInAnyWay(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	cases := map[string]struct {
+		faults []simzendesk.Fault
+		config simzendesk.Config
+	}{
+		"some items fail":          {faults: []simzendesk.Fault{{Kind: simzendesk.JobPartialFailure, Items: []int{0, 7, 30}, Times: 1}}},
+		"a part fails, named so":   {faults: []simzendesk.Fault{{Kind: simzendesk.JobPartialFailure, Times: 1}}, config: simzendesk.Config{Switches: simzendesk.Switches{PartialJob: simzendesk.PartialFailed}}},
+		"the job is killed":        {faults: []simzendesk.Fault{{Kind: simzendesk.JobKilled, Times: 1}}},
+		"the job vanishes":         {faults: []simzendesk.Fault{{Kind: simzendesk.JobVanishes, Times: 1}}},
+		"the job is lost":          {faults: []simzendesk.Fault{{Kind: simzendesk.JobLost, Times: 1}}},
+		"the answer is lost":       {faults: []simzendesk.Fault{{Kind: simzendesk.ResetAfter, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"the request is lost":      {faults: []simzendesk.Fault{{Kind: simzendesk.ResetBefore, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"HTML after it was begun":  {faults: []simzendesk.Fault{{Kind: simzendesk.HTML502After, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"too many jobs":            {faults: []simzendesk.Fault{{Kind: simzendesk.TooManyJobs, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"bulk is refused":          {faults: []simzendesk.Fault{{Kind: simzendesk.Status, Status: 422, Path: "/api/v2/tickets/create_many"}}},
+		"statuses cannot be read":  {faults: []simzendesk.Fault{{Kind: simzendesk.HTML502, Path: "/api/v2/job_statuses/show_many", Times: 4}}},
+		"limited while it watches": {faults: []simzendesk.Fault{{Kind: simzendesk.RateLimited, Path: "/api/v2/job_statuses/show_many", Times: 2, RetryAfter: 1}}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.config.JobDelay = 100 * time.Millisecond
+			d := openDepot(t, c.config)
+			for _, f := range c.faults {
+				if strings.HasPrefix(string(f.Kind), "job_") {
+					f.Path = "/api/v2/tickets/create_many"
+				}
+				d.account.Fault(f)
+			}
+			d.hold(t, n)
+			d.work(t, BulkTerms{Jobs: 10})
+			d.settled(t, n, 5*time.Second)
+		})
+	}
+}
+
+func TestAWorkerThatDiesInTheMiddleOfBulkJobs(t *testing.T) {
+	d := openDepot(t, simzendesk.Config{JobDelay: 300 * time.Millisecond})
+	const n = 1000
+	d.hold(t, n)
+	for i := range 8 {
+		if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
+			t.Fatal(err)
+		}
+		made, kill := d.work(t, BulkTerms{Jobs: 3})
+		for range 20 + 10*i { // somewhere between two jobs, or in one
+			<-made
+		}
+		kill()
+	}
+	d.work(t, BulkTerms{Jobs: 3})
+	d.settled(t, n, 5*time.Second)
+}
+
+func TestTwoWorkersOnOneBacklog(t *testing.T) {
+	d := openDepot(t, simzendesk.Config{JobDelay: 100 * time.Millisecond})
+	const n = 300
+	d.hold(t, n)
+	for range 2 {
+		d.work(t, BulkTerms{Jobs: 2})
+	}
+	d.settled(t, n, 0)
+}
+
+func (d *depot) wipeLedger(t *testing.T) {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(d.server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "KV_ledger")
+	if err == nil {
+		err = stream.Purge(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAWipedLedgerMakesNoSecondTicketInBulk(t *testing.T) {
+	d := openDepot(t, simzendesk.Config{JobDelay: 100 * time.Millisecond})
+	const n = 40
+	d.hold(t, n)
+	made, kill := d.work(t, BulkTerms{Jobs: 2})
+	if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		<-made
+	}
+	d.settled(t, n, 0)
+	kill()
+	d.wipeLedger(t)
+	d.hold(t, n)
+	d.work(t, BulkTerms{Jobs: 2})
+	d.settled(t, n, 0)
+}

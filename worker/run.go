@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"passerelle/pkg/queue"
+)
+
+// receiveRuns takes the alarms of accounts whose events wait. It takes no more of them than are worked off at once.
+func (w *Worker) receiveRuns(fetch, work context.Context) error {
+	runs, err := w.queue.Runs(fetch)
+	if err != nil {
+		return err
+	}
+	defer runs.Close()
+	for {
+		select {
+		case <-fetch.Done():
+			return nil
+		case w.lanes <- struct{}{}:
+		}
+		run, err := runs.Next(fetch)
+		if err != nil {
+			<-w.lanes
+			return err
+		}
+		w.wait.Go(func() {
+			defer func() { <-w.lanes }()
+			w.run(fetch, work, run)
+		})
+	}
+}
+
+// run works off what an account holds. Whatever happens, the next alarm is set before the run ends, so that nothing
+// waits without one.
+func (w *Worker) run(fetch, work context.Context, run queue.Run) {
+	if !w.begin(run.Account) {
+		w.again(work, run)
+		return
+	}
+	defer w.end(run.Account)
+	stop := queue.KeepWorking(run)
+	next, err := w.drain(fetch, work, run.Account)
+	stop()
+	settle, cancel := context.WithTimeout(context.WithoutCancel(work), settleTime)
+	defer cancel()
+	if err == nil && !next.IsZero() {
+		err = w.queue.Wake(settle, run.Account, next)
+	}
+	if err == nil {
+		err = run.Done(settle)
+	}
+	if err != nil {
+		w.log.Warn().Err(err).Str("account", run.Account).Msg("cannot work off the held events; trying again")
+		_ = run.GiveBack()
+	}
+}
+
+func (w *Worker) begin(account string) bool {
+	w.runMu.Lock()
+	defer w.runMu.Unlock()
+	if w.running[account] {
+		return false
+	}
+	w.running[account] = true
+	return true
+}
+
+func (w *Worker) end(account string) {
+	w.runMu.Lock()
+	defer w.runMu.Unlock()
+	delete(w.running, account)
+}
+
+// again moves a second alarm of an account to after the run in progress.
+func (w *Worker) again(ctx context.Context, run queue.Run) {
+	err := w.queue.Wake(ctx, run.Account, w.now().Add(w.LaneQuantum))
+	if err == nil {
+		err = run.Done(ctx)
+	}
+	if err != nil {
+		_ = run.GiveBack()
+	}
+}
+
+// wakeAll sets an alarm for each account that holds events, in case the last one was lost with its worker.
+func (w *Worker) wakeAll(ctx context.Context) {
+	accounts, err := w.queue.Holding(ctx)
+	if err != nil {
+		w.log.Warn().Err(err).Msg("cannot look for held events; their own alarms still ring")
+		return
+	}
+	for _, account := range slices.Sorted(maps.Keys(accounts)) {
+		if err := w.queue.Wake(ctx, account, w.now()); err != nil {
+			w.log.Warn().Err(err).Str("account", account).Msg("cannot wake the account's held events")
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// slots bound how many events are in work. An event whose answers are late gives its slot to another one and goes on
+// beside: otherwise a few accounts that do not answer would hold all slots. How many go on beside is bounded too.
+type slots struct {
+	inside chan struct{}
+	beside chan struct{}
+	after  time.Duration
+}
+
+const besidePerSlot = 32
+
+func newSlots(n int, after time.Duration) *slots {
+	return &slots{inside: make(chan struct{}, n), beside: make(chan struct{}, n*besidePerSlot), after: after}
+}
+
+// wait takes a slot for what comes next. It gives false when ctx ends before.
+func (s *slots) wait(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case s.inside <- struct{}{}:
+		return true
+	}
+}
+
+// giveUp gives a slot back that was not used.
+func (s *slots) giveUp() { <-s.inside }
+
+// use begins the work for which the slot was taken. done ends it.
+func (s *slots) use() (done func()) {
+	var mu sync.Mutex
+	ended, beside := false, false
+	timer := time.AfterFunc(s.after, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if ended {
+			return
+		}
+		select {
+		case s.beside <- struct{}{}:
+			beside = true
+			<-s.inside
+		default: // too many already: it keeps its slot
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		timer.Stop()
+		if beside {
+			<-s.beside
+		} else {
+			<-s.inside
+		}
+	}
+}

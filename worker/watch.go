@@ -1,0 +1,307 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+	"passerelle/pkg/zendesk"
+)
+
+const (
+	pollEvery   = 2 * time.Second // for all jobs of an account together
+	pollFails   = 3               // in a row; then the jobs are left to the next run
+	bulkDoubt   = 5 * time.Minute // so long a job may work whose id is not known, or that Zendesk does not know
+	bulkAgain   = time.Minute
+	bulkLongest = time.Hour // and so long it is believed to work while a job of its size does
+)
+
+// job is a bulk job that is watched.
+type job struct {
+	queue.Batch
+
+	settling bool // guarded by bulk.mu
+}
+
+// mayBeInBulk refuses to touch a conversation whose ticket may be in the making in a bulk job. Nothing protects bulk jobs
+// against a second ticket, neither a key nor a look-up: the ticket is not there before the job has come to it.
+func (d *Deliverer) mayBeInBulk(ctx context.Context, entry queue.Entry) error {
+	if entry.Batch == "" {
+		return nil
+	}
+	open, err := d.Ledger.BatchOpen(ctx, entry.Account, entry.Batch)
+	if err != nil {
+		return err
+	}
+	if open || d.now().Sub(entry.IntendedAt) < bulkDoubt {
+		return notYet("its ticket may be in the making in a bulk job")
+	}
+	return nil
+}
+
+// follow watches a job that was begun.
+func (b *bulk) follow(batch queue.Batch, id string) {
+	noted, err := b.queue.NoteJob(b.work, batch, id)
+	if err != nil { // were this process to die now, the batch would be one without a job
+		b.log.Warn().Err(err).Str("account", b.account).Str("job", id).Msg("cannot note the bulk job")
+		noted = batch
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.jobs[id] = &job{Batch: noted}
+}
+
+func (b *bulk) underWay() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.jobs)
+}
+
+// pause waits until a job is settled, a moment at most.
+func (b *bulk) pause() {
+	select {
+	case <-b.fetch.Done():
+	case <-b.news:
+	case <-time.After(pollEvery / 2):
+	}
+}
+
+// watch asks for the jobs that are under way, all in one call, and settles those that are done.
+func (b *bulk) watch(ctx context.Context) {
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for failed := 0; failed < pollFails; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := b.look(ctx)
+		var f *ticket.Failure
+		switch {
+		case err == nil:
+			failed = 0
+		case errors.As(err, &f) && f.After > pollEvery:
+			failed++
+			ticker.Reset(f.After)
+		default:
+			failed++
+		}
+		if failed > 0 && failed == pollFails {
+			b.log.Warn().Err(err).Str("account", b.account).Msg("cannot look at the account's bulk jobs; they are looked at later")
+			b.halt(b.now().Add(bulkAgain))
+		}
+	}
+}
+
+func (b *bulk) look(ctx context.Context) error {
+	b.mu.Lock()
+	watched := maps.Clone(b.jobs)
+	maps.DeleteFunc(watched, func(_ string, j *job) bool { return j.settling })
+	b.mu.Unlock()
+	if len(watched) == 0 {
+		return nil
+	}
+	found, err := b.Jobs(ctx, slices.Collect(maps.Keys(watched)))
+	if err != nil {
+		return err
+	}
+	for id, j := range watched {
+		at, known := found[id]
+		age := b.now().Sub(j.SentAt)
+		switch {
+		case known && at.Done:
+			b.mu.Lock()
+			j.settling = true
+			b.mu.Unlock()
+			b.wait.Go(func() { b.settle(ctx, id, j, at) })
+		case !known && age > bulkDoubt, age > bulkLongest:
+			b.forget(id)
+			b.doubt(ctx, j.Batch)
+		}
+	}
+	return nil
+}
+
+func (b *bulk) forget(id string) {
+	b.mu.Lock()
+	delete(b.jobs, id)
+	b.mu.Unlock()
+	select {
+	case b.news <- struct{}{}:
+	default:
+	}
+}
+
+// doubt lets the events of a batch go, each to be looked up by itself, once its job cannot be at work any more. Zendesk
+// does not say what a job is about, so that any job of the same size may be this one.
+func (b *bulk) doubt(ctx context.Context, batch queue.Batch) {
+	if age := b.now().Sub(batch.SentAt); age < bulkDoubt {
+		b.again(batch.SentAt.Add(bulkDoubt))
+		return
+	} else if age < bulkLongest && b.mayRun(ctx, batch) {
+		b.again(b.now().Add(bulkAgain))
+		return
+	}
+	b.again(b.now().Add(firstDelay))
+	if err := b.queue.CloseBatch(ctx, batch); err != nil {
+		b.log.Warn().Err(err).Str("account", b.account).Str("batch", batch.ID).Msg("cannot end the wait for a bulk job; trying again")
+	}
+}
+
+// mayRun tells whether the account works on a job that may be the batch's. When that cannot be told, it may.
+func (b *bulk) mayRun(ctx context.Context, batch queue.Batch) bool {
+	running, err := b.RunningJobs(ctx)
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(running, func(j zendesk.BulkJob) bool {
+		return !j.Done && (j.Total == 0 || j.Total == len(batch.Keys)) && !b.watches(j.ID)
+	})
+}
+
+func (b *bulk) watches(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.jobs[id] != nil
+}
+
+// settle settles each event of a job that is done by its own result. What failed, and what no result names, is looked
+// up and made one by one.
+func (b *bulk) settle(ctx context.Context, id string, j *job, at zendesk.BulkJob) {
+	rest, err := b.settleEach(ctx, j, at)
+	if err == nil {
+		err = b.queue.CloseBatch(ctx, j.Batch)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			b.log.Warn().Err(err).Str("account", b.account).Str("job", id).Msg("cannot settle a bulk job; trying again")
+		}
+		b.mu.Lock()
+		j.settling = false
+		b.mu.Unlock()
+		return
+	}
+	b.log.Debug().Str("account", b.account).Str("job", id).Int("tickets", len(j.Keys)-len(rest)).Int("others", len(rest)).
+		Dur("took_ms", b.now().Sub(j.SentAt)).Msg("bulk job settled")
+	b.forget(id)
+	for _, h := range rest {
+		b.alone(h) //nolint:contextcheck // the lane has its contexts
+	}
+}
+
+func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest []queue.Held, err error) {
+	held := make([]*queue.Held, len(j.Keys))
+	var reads errgroup.Group
+	reads.SetLimit(batchHands)
+	for i, key := range j.Keys {
+		reads.Go(func() (err error) {
+			held[i], err = b.queue.HeldAt(ctx, b.account, key)
+			return err
+		})
+	}
+	if err := reads.Wait(); err != nil {
+		return nil, err
+	}
+	made, err := b.madeBy(ctx, held, at)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var writes errgroup.Group
+	writes.SetLimit(batchHands)
+	for i, h := range held {
+		if h == nil {
+			continue // settled by another worker
+		}
+		writes.Go(func() error {
+			if made[i] != 0 {
+				return b.settleMade(ctx, *h, made[i], b.now().Sub(j.SentAt))
+			}
+			mu.Lock()
+			rest = append(rest, *h)
+			mu.Unlock()
+			return b.unmark(ctx, *h, j.ID)
+		})
+	}
+	return rest, writes.Wait()
+}
+
+// madeBy gives the ticket of each event, 0 where no result names one.
+func (b *bulk) madeBy(ctx context.Context, held []*queue.Held, at zendesk.BulkJob) ([]int64, error) {
+	made := make([]int64, len(held))
+	var unnamed []int64
+	for _, r := range at.Results {
+		switch {
+		case r.Failed || r.ID == 0:
+		case r.Index >= 0 && r.Index < len(made):
+			made[r.Index] = r.ID
+		default:
+			unnamed = append(unnamed, r.ID)
+		}
+	}
+	if len(unnamed) == 0 {
+		return made, nil
+	}
+	names, err := b.ExternalIDs(ctx, unnamed)
+	if err != nil {
+		return nil, err
+	}
+	for i, h := range held {
+		for id, name := range names {
+			if h != nil && name == ticket.ExternalID(h.Event.ConversationID) {
+				made[i] = id
+			}
+		}
+	}
+	return made, nil
+}
+
+// settleMade writes down that the ticket exists, and lets its event go.
+func (b *bulk) settleMade(ctx context.Context, h queue.Held, id int64, took time.Duration) error {
+	e := h.Event
+	e.Attempts++
+	entry, _, err := b.Ledger.Look(ctx, e.Job())
+	if err != nil {
+		return err
+	}
+	if entry.State != queue.StateCreated {
+		m := making{d: b.Deliverer, job: e.Job(), entry: entry}
+		m.entry.Ref = ticket.Ref{ID: id, URL: b.URL(id)}
+		if err := m.noteCreated(ctx); err != nil {
+			return err
+		}
+		entry = m.entry
+	}
+	outcome := ticket.Outcome{Result: ticket.ResultCreated, Purpose: entry.Purpose, Ticket: entry.Ref, Why: "made in a bulk job"}
+	if err := b.keep(ctx, e, outcome); err != nil {
+		return err
+	}
+	if err := b.queue.Release(ctx, h); err != nil {
+		return err
+	}
+	b.tell(e, outcome, took)
+	return nil
+}
+
+// unmark says that the job of a batch has ended without a ticket that is known: the event is on its own now.
+func (b *bulk) unmark(ctx context.Context, h queue.Held, batch string) error {
+	entry, _, err := b.Ledger.Look(ctx, h.Event.Job())
+	if err != nil || entry.Batch != batch || entry.State != queue.StateIntended {
+		return err
+	}
+	alone := entry
+	alone.Batch = ""
+	if _, err := b.Ledger.Write(ctx, h.Event.Job(), entry, alone); err != nil && !errors.Is(err, queue.ErrMoved) {
+		return fmt.Errorf("release conversation from its bulk job: %w", err)
+	}
+	return nil
+}
