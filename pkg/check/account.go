@@ -133,6 +133,7 @@ func (v *visit) access() {
 	v.role()
 	v.scopes()
 	v.tokenEnds()
+	v.ticketImport()
 }
 
 func (v *visit) role() {
@@ -175,4 +176,17 @@ func (v *visit) tokenEnds() {
 		level, what = Error, "the account uses an API token, and all API tokens ended on 30 April 2027"
 	}
 	v.add(level, APITokenEnds, nil, what, "from that day on "+allWait, "make an OAuth client in Zendesk's Admin Center and set zendesk."+v.site.Account+".auth.oauth instead")
+}
+
+func (v *visit) ticketImport() {
+	switch caller := v.account.caller; {
+	case !v.checker.config.Zendesk[v.site.Account].Import:
+		v.ok(TicketImport, "the account's ticket import is not used")
+	case caller.Role != "admin":
+		v.add(Warning, TicketImport, nil, "the account is set to import a backlog's tickets, and the API user is no administrator",
+			"Zendesk refuses the import: a backlog's tickets are made without it, so that triggers run and tickets have the day on which they are made",
+			"make the API user an administrator in Zendesk, or set zendesk."+v.site.Account+".import to false")
+	default:
+		v.ok(TicketImport, "the API user may import a backlog's tickets")
+	}
 }

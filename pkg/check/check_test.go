@@ -13,7 +13,7 @@ import (
 
 // allCodes are checked at every sound site, in this order.
 var allCodes = []string{
-	Purpose, ZendeskAccess, ZendeskCredentials, ZendeskRole, OAuthScope, Form, Brand, Group, FieldMissing, FieldInactive, FieldOffForm, FieldType,
+	Purpose, ZendeskAccess, ZendeskCredentials, ZendeskRole, OAuthScope, TicketImport, Form, Brand, Group, FieldMissing, FieldInactive, FieldOffForm, FieldType,
 	FieldFlag, RequiredField, DefaultValue, CustomStatus, FallbackAssignee, TriggerMailsRequester, AutomationMailsRequester, IAdvizeAccess, IAdvizeCredentials,
 	IAdvizeSchema, IAdvizeProject, Assignee, WebhookSecret,
 }
@@ -87,12 +87,16 @@ func TestEachFaultIsNamed(t *testing.T) {
 		"wrong API token":    {func(w *world) { w.apiToken, w.edit = true, swap("token: hush", "token: wrong") }, "error zendesk_credentials", "zendesk.acme.auth"},
 		"nobody":             {func(w *world) { w.prepare = nobodyFault }, "error zendesk_credentials", "nobody"},
 		"agent":              {func(w *world) { w.prepare = user(func(u *simzendesk.User) { u.Role = simzendesk.RoleAgent }, admin) }, "warning zendesk_role", "no administrator"},
-		"light agent":        {func(w *world) { w.prepare = user(func(u *simzendesk.User) { u.RoleType = &light }, admin) }, "error zendesk_role", "light agent"},
-		"end user":           {func(w *world) { w.prepare = fault(meFault(`{"id":1,"role":"end-user"}`)) }, "error zendesk_role", "end user"},
-		"suspended":          {func(w *world) { w.prepare = fault(meFault(`{"id":1,"role":"admin","suspended":true}`)) }, "error zendesk_role", "suspended"},
-		"scope not allowed":  {func(w *world) { w.accountConfig.OAuthScopes = []string{"read"} }, "error oauth_scope", "read and write"},
-		"scope not granted":  {func(w *world) { w.accountConfig.GrantedScopes = []string{"read"} }, "error oauth_scope", "lacks the scope write"},
-		"granular scopes":    {func(w *world) { w.accountConfig.GrantedScopes = []string{"tickets:write", "users:read"} }, "error oauth_scope", "lacks the scope read"},
+		"agent who imports": {func(w *world) {
+			w.edit = swap(", auth: {", ", import: true, auth: {")
+			w.prepare = user(func(u *simzendesk.User) { u.Role = simzendesk.RoleAgent }, admin)
+		}, "warning zendesk_role; warning ticket_import", "refuses the import"},
+		"light agent":       {func(w *world) { w.prepare = user(func(u *simzendesk.User) { u.RoleType = &light }, admin) }, "error zendesk_role", "light agent"},
+		"end user":          {func(w *world) { w.prepare = fault(meFault(`{"id":1,"role":"end-user"}`)) }, "error zendesk_role", "end user"},
+		"suspended":         {func(w *world) { w.prepare = fault(meFault(`{"id":1,"role":"admin","suspended":true}`)) }, "error zendesk_role", "suspended"},
+		"scope not allowed": {func(w *world) { w.accountConfig.OAuthScopes = []string{"read"} }, "error oauth_scope", "read and write"},
+		"scope not granted": {func(w *world) { w.accountConfig.GrantedScopes = []string{"read"} }, "error oauth_scope", "lacks the scope write"},
+		"granular scopes":   {func(w *world) { w.accountConfig.GrantedScopes = []string{"tickets:write", "users:read"} }, "error oauth_scope", "lacks the scope read"},
 		"scopes not told": {func(w *world) {
 			w.prepare = fault(simzendesk.Fault{Kind: simzendesk.Forbidden, Path: "/api/v2/oauth/tokens/current"})
 		}, "warning oauth_scope", "does not tell"},
@@ -297,6 +301,16 @@ func TestTheConditionToAddHelps(t *testing.T) {
 }
 
 // What is known of an account is asked once, whatever the number of sites.
+func TestAnAdministratorMayImport(t *testing.T) {
+	w := sound()
+	w.edit = swap(", auth: {", ", import: true, auth: {")
+	w.run(t)
+	found := w.findings(t)
+	if len(problems(found)) > 0 || !slices.ContainsFunc(found, func(f Finding) bool { return f.Check == TicketImport && strings.Contains(f.Message, "may import") }) {
+		t.Errorf("findings = %+v", found)
+	}
+}
+
 func TestAnAccountIsAskedOnce(t *testing.T) {
 	w := sound()
 	w.edit = func(text string) string {

@@ -22,6 +22,7 @@ const (
 	ZendeskRole              = "zendesk_role"
 	OAuthScope               = "oauth_scope"
 	APITokenEnds             = "api_token_ends"
+	TicketImport             = "ticket_import"
 	Purpose                  = "purpose" // the site wants tickets at all
 	Form                     = "form"
 	Brand                    = "brand"

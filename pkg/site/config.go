@@ -309,6 +309,18 @@ func (c *checker) account(name string, a Zendesk) Zendesk {
 	if *a.ReservePercent < 0 || *a.ReservePercent > 95 {
 		c.fail(key+".reserve_percent", "expected 0 to 95")
 	}
+	a.Bulk = cmp.Or(a.Bulk, BulkAuto)
+	c.oneOf(key+".bulk", a.Bulk, BulkAuto, BulkOff)
+	if a.BulkJobs == nil {
+		jobs := 10
+		a.BulkJobs = &jobs
+	}
+	if *a.BulkJobs < 1 || *a.BulkJobs > 30 {
+		c.fail(key+".bulk_jobs", "expected 1 to 30; bulk: off makes every ticket one by one")
+	}
+	if a.Import && a.Bulk == BulkOff {
+		c.fail(key+".import", "expected false, because bulk: off leaves nothing to import")
+	}
 	return a
 }
 

@@ -65,11 +65,24 @@ func TestParse(t *testing.T) {
 	if _, ok := c.Site("ha", 9); ok {
 		t.Error("an unknown project was found")
 	}
-	if a := c.Zendesk["acme"]; a.RequestsPerMinute != 400 || *a.ReservePercent != 20 {
+	if a := c.Zendesk["acme"]; a.RequestsPerMinute != 400 || *a.ReservePercent != 20 || a.Bulk != BulkAuto || *a.BulkJobs != 10 || a.Import {
 		t.Errorf("account = %+v", a)
 	}
 	if again, err := Parse("other.yaml", []byte(sound)); err != nil || again.Revision != c.Revision || len(c.Revision) != 16 {
 		t.Errorf("revision = %q and %q", c.Revision, again.Revision)
+	}
+}
+
+func TestBulkSettings(t *testing.T) {
+	for _, off := range []string{"off", `"off"`} {
+		c, err := Parse("x.yaml", []byte(strings.Replace(sound, "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk: "+off+"\n    bulk_jobs: 30", 1)))
+		if err != nil || c.Zendesk["acme"].Bulk != BulkOff || *c.Zendesk["acme"].BulkJobs != 30 {
+			t.Errorf("%s: %+v, %v", off, c.Zendesk["acme"], err)
+		}
+	}
+	c, err := Parse("x.yaml", []byte(strings.Replace(sound, "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    import: true", 1)))
+	if err != nil || !c.Zendesk["acme"].Import {
+		t.Errorf("import: %+v, %v", c.Zendesk["acme"], err)
 	}
 }
 
@@ -97,6 +110,12 @@ func TestProblems(t *testing.T) {
 		{"project twice", "platform: SD", "platform: ha", "expected a project of its own: site acme-de has 1234"},
 		{"project", "project_id: 1234\n    zendesk: acme\n    locale", "project_id: 0\n    zendesk: acme\n    locale", "project_id: expected iAdvize's id"},
 		{"zone", "locale: fr", "locale: fr\n    time_zone: Mars/Olympus", "time_zone: expected a time zone"},
+		{"bulk", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk: always", "x.yaml:10: zendesk.acme.bulk: expected one of auto, off"},
+		{"no bulk jobs", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: 0", "x.yaml:10: zendesk.acme.bulk_jobs: expected 1 to 30"},
+		{"bulk jobs", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: 31", "x.yaml:10: zendesk.acme.bulk_jobs: expected 1 to 30"},
+		{"bulk jobs as a text", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: many", "x.yaml:10: bulk_jobs: expected a whole number"},
+		{"import", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    import: perhaps", "x.yaml:10: import: expected true or false"},
+		{"import without bulk", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk: off\n    import: true", "x.yaml:11: zendesk.acme.import: expected false"},
 		{"limit", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    requests_per_minute: -5\n    reserve_percent: 99", "reserve_percent: expected 0 to 95"},
 		{"twice", "locale: fr", "locale: fr\n    locale: en", "x.yaml:18: mapping key"},
 		{"no YAML", "sites:", "sites: [", "x.yaml:"},

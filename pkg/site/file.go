@@ -17,13 +17,23 @@ type IAdvize struct {
 	WebhookSecrets []Ref  `yaml:"webhook_secrets" json:"webhook_secrets" jsonschema:"required,minItems=1" jsonschema_description:"secrets of the app or of single webhooks; all are accepted"`
 }
 
-// Zendesk is one Zendesk account.
+// Zendesk is one Zendesk account. In a configuration that was found sound no pointer to a number is nil.
 type Zendesk struct {
-	URL               Ref  `yaml:"url" json:"url" jsonschema:"required" jsonschema_description:"as https://acme.zendesk.com"`
-	Auth              Auth `yaml:"auth" json:"auth" jsonschema:"required"`
-	RequestsPerMinute int  `yaml:"requests_per_minute" json:"requests_per_minute,omitempty" jsonschema:"minimum=1,maximum=100000,default=400" jsonschema_description:"the plan's limit"`
-	ReservePercent    *int `yaml:"reserve_percent" json:"reserve_percent,omitempty" jsonschema:"minimum=0,maximum=95,default=20" jsonschema_description:"share of the limit left for people and other integrations"`
+	URL               Ref    `yaml:"url" json:"url" jsonschema:"required" jsonschema_description:"as https://acme.zendesk.com"`
+	Auth              Auth   `yaml:"auth" json:"auth" jsonschema:"required"`
+	RequestsPerMinute int    `yaml:"requests_per_minute" json:"requests_per_minute,omitempty" jsonschema:"minimum=1,maximum=100000,default=400" jsonschema_description:"the plan's limit"`
+	ReservePercent    *int   `yaml:"reserve_percent" json:"reserve_percent,omitempty" jsonschema:"minimum=0,maximum=95,default=20" jsonschema_description:"share of the limit left for people and other integrations"`
+	Bulk              string `yaml:"bulk" json:"bulk,omitempty" jsonschema:"enum=auto,enum=off,default=auto" jsonschema_description:"auto: a backlog of archive tickets goes a hundred a call; off: one by one"`
+	BulkJobs          *int   `yaml:"bulk_jobs" json:"bulk_jobs,omitempty" jsonschema:"minimum=1,maximum=30,default=10" jsonschema_description:"how many of the 30 bulk jobs that an account may run at once are ours"`
+	Import            bool   `yaml:"import" json:"import,omitempty" jsonschema_description:"a backlog goes through the ticket import: no triggers run, and tickets have the conversations' times; needs the credentials of an administrator"`
 }
+
+// BulkOff as a Zendesk account's bulk makes every ticket one by one; BulkAuto, which is the default, puts the archive
+// tickets of a backlog into bulk jobs.
+const (
+	BulkAuto = "auto"
+	BulkOff  = "off"
+)
 
 // Auth is how an account is reached: exactly one of the two.
 type Auth struct {

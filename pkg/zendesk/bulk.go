@@ -29,13 +29,18 @@ const (
 // ErrTooManyJobs is the cause of a failure that is Limited for want of a bulk job, not of a call: single calls go on.
 var ErrTooManyJobs = errors.New("too many bulk jobs")
 
+// ErrImportRefused is the cause of a failure of the import alone: it is for administrators. Without it, the same tickets
+// can be made.
+var ErrImportRefused = errors.New("the import is for administrators")
+
 // CreateMany starts a job that makes up to MaxBulk tickets, each with its first comment. There is no Idempotency-Key for
 // it: TroubleUncertain means that the job may run, and that each ticket is to be looked up, once no job runs, before it
 // is made again. A failure that is Limited with the cause ErrTooManyJobs made nothing. TroubleJob means that Zendesk
 // refused all the tickets, for the sake of one perhaps; each alone says what is wrong with it.
 //
 // imported uses the import, which is for administrators: no trigger runs, the tickets have the conversations' times, and
-// all their comments. Whether it takes requester and form is not documented: see CheckImport.
+// all their comments. Whether it takes requester and form is not documented: see CheckImport. A failure with the cause
+// ErrImportRefused made nothing.
 // https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_import/#ticket-bulk-import
 func (c *Client) CreateMany(ctx context.Context, drafts []ticket.Draft, imported bool) (BulkJob, error) {
 	if len(drafts) == 0 || len(drafts) > MaxBulk {
@@ -54,7 +59,13 @@ func (c *Client) CreateMany(ctx context.Context, drafts []ticket.Draft, imported
 		r.what, r.path = "import many tickets", "/api/v2/imports/tickets/create_many"
 	}
 	r.body = map[string]any{"tickets": bodies}
-	return c.startJob(ctx, r)
+	job, err := c.startJob(ctx, r)
+	var failure *ticket.Failure
+	if imported && errors.As(err, &failure) && failure.Detail.Status == http.StatusForbidden {
+		failure.Err = ErrImportRefused
+		failure.Hint = "use the credentials of an administrator, or set import: false for the account"
+	}
+	return job, err
 }
 
 func (c *Client) startJob(ctx context.Context, r request) (BulkJob, error) {

@@ -191,6 +191,16 @@ func TestCheckImport(t *testing.T) {
 	}
 }
 
+func TestImportIsForAdministrators(t *testing.T) {
+	c := client(t, say(403, `{"error":{"title":"Forbidden","message":"m"}}`))
+	for imported, refused := range map[bool]bool{true: true, false: false} {
+		_, err := c.CreateMany(t.Context(), []ticket.Draft{draft}, imported)
+		if f := failure(t, err); errors.Is(err, ErrImportRefused) != refused || f.Trouble != ticket.TroubleAccount {
+			t.Errorf("imported %v: %+v", imported, f)
+		}
+	}
+}
+
 func TestImportBody(t *testing.T) {
 	var bodies []string
 	c := client(t, func(w http.ResponseWriter, r *http.Request) {
