@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -20,6 +19,8 @@ type Bulk interface {
 	Jobs(ctx context.Context, ids []string) (map[string]zendesk.BulkJob, error)
 	RunningJobs(ctx context.Context) ([]zendesk.BulkJob, error)
 	ExternalIDs(ctx context.Context, tickets []int64) (map[int64]string, error)
+	CheckImport(ctx context.Context, drafts map[int64]ticket.Draft) (map[int64]ticket.Draft, error)
+	MendImport(ctx context.Context, wrong map[int64]ticket.Draft) (zendesk.BulkJob, error)
 	URL(ticket int64) string
 }
 
@@ -30,11 +31,10 @@ type BulkTerms struct {
 }
 
 const (
-	batchMost   = 100     // tickets of one job. https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-many-tickets
-	batchLeast  = 10      // fewer are made one by one
-	batchBytes  = 4 << 20 // of their comments
-	batchHands  = 16      // conversations read, and entries written, at once
-	refusalLife = time.Hour
+	batchMost  = 100     // tickets of one job. https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-many-tickets
+	batchLeast = 10      // fewer are made one by one
+	batchBytes = 4 << 20 // of their comments
+	batchHands = 16      // conversations read, and entries written, at once
 )
 
 // bulk is the bulk work of one run.
@@ -83,9 +83,7 @@ func (l *lane) openBulk() error {
 			b.doubt(l.work, batch)
 		}
 	}
-	if l.refusesBulk(l.account) {
-		b.terms.Jobs = 0
-	}
+	b.terms = l.ways.allow(l.account, b.terms, l.now())
 	ctx, end := context.WithCancel(l.work)
 	b.end = end
 	b.wait.Go(func() { b.watch(ctx) })
@@ -109,7 +107,7 @@ func (l *lane) closeBulk() {
 // batch makes the tickets of the next hundred events in a bulk job, those that are fit for it, and the others one by
 // one. It gives false when there are no more events.
 func (b *bulk) batch() (more bool, err error) {
-	if b.underWay() >= b.terms.Jobs {
+	if b.terms.Import && !b.ways.importsSeen(b.account) && b.underWay() > 0 || b.underWay() >= b.terms.Jobs {
 		b.pause()
 		return true, nil
 	}
@@ -213,17 +211,15 @@ func (b *bulk) send(batch []candidate) {
 		b.again(b.now().Add(accountWait))
 		return
 	}
-	made, err := b.CreateMany(b.work, drafts, b.terms.Import)
+	made, err := b.CreateMany(b.work, drafts, b.ways.allow(b.account, b.terms, begun).Import)
 	var f *ticket.Failure
 	switch {
 	case err == nil:
+		b.ways.taken(b.account)
 		b.follow(note, made.ID)
 	case errors.As(err, &f) && f.Trouble != ticket.TroubleUncertain && f.Trouble != ticket.TroubleHiccup:
 		b.takeBack(batch, note)
-		b.refused(f)
-		for _, c := range batch {
-			b.alone(c.held)
-		}
+		b.refused(batch, f)
 	default: // lost
 		b.log.Warn().Err(err).Str("account", b.account).Str("batch", id).Int("tickets", len(batch)).
 			Msg("the answer to a bulk job was lost; its tickets are looked up once it must have ended")
@@ -231,26 +227,33 @@ func (b *bulk) send(batch []candidate) {
 	}
 }
 
-// refused ends the bulk work of this run: the account is in trouble, or takes no such jobs.
-func (b *bulk) refused(f *ticket.Failure) {
-	if f.Trouble == ticket.TroubleAccount {
+// refused says what is left to do with a batch that the account did not take: nothing was made of it.
+func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
+	under := b.underWay()
+	switch {
+	case errors.Is(f, zendesk.ErrTooManyJobs) && under > 0:
+		b.terms.Jobs = under // others have the rest
+		b.again(b.now().Add(f.After))
+		return
+	case errors.Is(f, zendesk.ErrTooManyJobs):
+		b.terms.Jobs = 0
+	case errors.Is(f, zendesk.ErrImportRefused):
+		b.ways.noImport(b.account, b.now())
+		b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", f.Hint).Msg("the account's tickets are not imported but made")
+		b.send(batch)
+		return
+	case f.Trouble == ticket.TroubleAccount:
 		b.halt(b.now().Add(max(f.After, firstDelay)))
 		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, false)
 		return
+	case b.ways.refused(b.account, b.now()):
+		b.terms.Jobs = 0
+		b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", "set bulk: off for the account to spare the calls").
+			Msg("the account refuses bulk jobs; its tickets are made one by one")
 	}
-	b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", "set bulk: off for the account to spare the call").
-		Msg("the account refuses bulk jobs; its tickets are made one by one")
-	b.terms.Jobs = 0
-	b.runMu.Lock()
-	defer b.runMu.Unlock()
-	b.noBulk[b.account] = b.now().Add(refusalLife)
-}
-
-// refusesBulk tells whether the account refused bulk jobs lately.
-func (w *Worker) refusesBulk(account string) bool {
-	w.runMu.Lock()
-	defer w.runMu.Unlock()
-	return w.now().Before(w.noBulk[account])
+	for _, c := range batch { // each alone says what is wrong with it
+		b.alone(c.held)
+	}
 }
 
 // intend writes the intents, and leaves out what another worker has in hand.

@@ -173,6 +173,22 @@ func (d *depot) settled(t *testing.T, n int, each time.Duration) {
 	}
 }
 
+// right looks at each ticket: whoever made it, it is the visitor's, solved, private and on the site's form.
+func (d *depot) right(t *testing.T) {
+	t.Helper()
+	for _, made := range d.account.Tickets() {
+		requester := ""
+		for _, u := range d.account.Users() {
+			if u.ID == made.RequesterID {
+				requester = u.Email
+			}
+		}
+		if requester != "ada@example.com" || made.Status != "solved" || made.IsPublic || made.FormID != d.form.ID {
+			t.Errorf("ticket %d: requester %q, %s, public %v, form %d", made.ID, requester, made.Status, made.IsPublic, made.FormID)
+		}
+	}
+}
+
 func (d *depot) calls() (all int, byRoute map[string]int) {
 	byRoute = d.account.Requests()
 	for _, n := range byRoute {
@@ -203,21 +219,26 @@ func TestBulkJobsThatFailInAnyWay(t *testing.T) {
 	t.Parallel()
 	const n = 60
 	cases := map[string]struct {
-		faults []simzendesk.Fault
-		config simzendesk.Config
+		faults  []simzendesk.Fault
+		config  simzendesk.Config
+		imports bool
 	}{
-		"some items fail":          {faults: []simzendesk.Fault{{Kind: simzendesk.JobPartialFailure, Items: []int{0, 7, 30}, Times: 1}}},
-		"a part fails, named so":   {faults: []simzendesk.Fault{{Kind: simzendesk.JobPartialFailure, Times: 1}}, config: simzendesk.Config{Switches: simzendesk.Switches{PartialJob: simzendesk.PartialFailed}}},
-		"the job is killed":        {faults: []simzendesk.Fault{{Kind: simzendesk.JobKilled, Times: 1}}},
-		"the job vanishes":         {faults: []simzendesk.Fault{{Kind: simzendesk.JobVanishes, Times: 1}}},
-		"the job is lost":          {faults: []simzendesk.Fault{{Kind: simzendesk.JobLost, Times: 1}}},
-		"the answer is lost":       {faults: []simzendesk.Fault{{Kind: simzendesk.ResetAfter, Path: "/api/v2/tickets/create_many", Times: 1}}},
-		"the request is lost":      {faults: []simzendesk.Fault{{Kind: simzendesk.ResetBefore, Path: "/api/v2/tickets/create_many", Times: 1}}},
-		"HTML after it was begun":  {faults: []simzendesk.Fault{{Kind: simzendesk.HTML502After, Path: "/api/v2/tickets/create_many", Times: 1}}},
-		"too many jobs":            {faults: []simzendesk.Fault{{Kind: simzendesk.TooManyJobs, Path: "/api/v2/tickets/create_many", Times: 1}}},
-		"bulk is refused":          {faults: []simzendesk.Fault{{Kind: simzendesk.Status, Status: 422, Path: "/api/v2/tickets/create_many"}}},
-		"statuses cannot be read":  {faults: []simzendesk.Fault{{Kind: simzendesk.HTML502, Path: "/api/v2/job_statuses/show_many", Times: 4}}},
-		"limited while it watches": {faults: []simzendesk.Fault{{Kind: simzendesk.RateLimited, Path: "/api/v2/job_statuses/show_many", Times: 2, RetryAfter: 1}}},
+		"imported":                   {imports: true},
+		"imported without requester": {imports: true, config: simzendesk.Config{Switches: simzendesk.Switches{ImportIgnoresRequester: true}}},
+		"imported without form":      {imports: true, config: simzendesk.Config{Switches: simzendesk.Switches{ImportIgnoresForm: true}}},
+		"import is refused":          {imports: true, faults: []simzendesk.Fault{{Kind: simzendesk.Forbidden, Path: "/api/v2/imports/tickets/create_many"}}},
+		"some items fail":            {faults: []simzendesk.Fault{{Kind: simzendesk.JobPartialFailure, Items: []int{0, 7, 30}, Times: 1}}},
+		"a part fails, named so":     {faults: []simzendesk.Fault{{Kind: simzendesk.JobPartialFailure, Times: 1}}, config: simzendesk.Config{Switches: simzendesk.Switches{PartialJob: simzendesk.PartialFailed}}},
+		"the job is killed":          {faults: []simzendesk.Fault{{Kind: simzendesk.JobKilled, Times: 1}}},
+		"the job vanishes":           {faults: []simzendesk.Fault{{Kind: simzendesk.JobVanishes, Times: 1}}},
+		"the job is lost":            {faults: []simzendesk.Fault{{Kind: simzendesk.JobLost, Times: 1}}},
+		"the answer is lost":         {faults: []simzendesk.Fault{{Kind: simzendesk.ResetAfter, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"the request is lost":        {faults: []simzendesk.Fault{{Kind: simzendesk.ResetBefore, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"HTML after it was begun":    {faults: []simzendesk.Fault{{Kind: simzendesk.HTML502After, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"too many jobs":              {faults: []simzendesk.Fault{{Kind: simzendesk.TooManyJobs, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"bulk is refused":            {faults: []simzendesk.Fault{{Kind: simzendesk.Status, Status: 422, Path: "/api/v2/tickets/create_many"}}},
+		"statuses cannot be read":    {faults: []simzendesk.Fault{{Kind: simzendesk.HTML502, Path: "/api/v2/job_statuses/show_many", Times: 4}}},
+		"limited while it watches":   {faults: []simzendesk.Fault{{Kind: simzendesk.RateLimited, Path: "/api/v2/job_statuses/show_many", Times: 2, RetryAfter: 1}}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -231,8 +252,9 @@ func TestBulkJobsThatFailInAnyWay(t *testing.T) {
 				d.account.Fault(f)
 			}
 			d.hold(t, n)
-			d.work(t, BulkTerms{Jobs: 10})
+			d.work(t, BulkTerms{Jobs: 10, Import: c.imports})
 			d.settled(t, n, 5*time.Second)
+			d.right(t)
 		})
 	}
 }

@@ -215,6 +215,9 @@ func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkImport(ctx, held, made); err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
 	var writes errgroup.Group
 	writes.SetLimit(batchHands)

@@ -28,19 +28,19 @@ type Worker struct {
 	gates *gates
 	crowd *crowd
 	slots *slots
+	ways  *ways
 	lanes chan struct{} // a token for each account whose held events are worked off
 	wait  sync.WaitGroup
 
 	runMu   sync.Mutex
-	running map[string]bool      // guarded by runMu; accounts whose held events are worked off here
-	noBulk  map[string]time.Time // guarded by runMu; accounts that refuse bulk jobs, and until when that is believed
+	running map[string]bool // guarded by runMu; accounts whose held events are worked off here
 }
 
 // New makes a worker. The meter may be nil.
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
 	return &Worker{
-		Deliverer: d, queue: q, log: log, meter: meter, gates: newGates(d.now), crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime),
-		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{}, noBulk: map[string]time.Time{},
+		Deliverer: d, queue: q, log: log, meter: meter, gates: newGates(d.now), crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime), ways: &ways{},
+		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{},
 	}
 }
 

@@ -164,6 +164,20 @@ func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
 	return client, true
 }
 
+// bulk gives the client for an account's bulk jobs, and its terms.
+func (c *clients) bulk(name string) (worker.Bulk, worker.BulkTerms, bool) {
+	client, ok := c.zendeskClient(name)
+	settings := c.config().Zendesk[name]
+	if !ok || settings.BulkJobs == nil {
+		return nil, worker.BulkTerms{}, false
+	}
+	terms := worker.BulkTerms{Jobs: *settings.BulkJobs, Import: settings.Import}
+	if settings.Bulk == site.BulkOff {
+		terms.Jobs = 0 // those that are under way are watched to their end
+	}
+	return client, terms, true
+}
+
 func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
 	settings, ok := c.config().IAdvize[name]
 	if !ok {
@@ -231,6 +245,7 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 		Conversations: func(name string) (worker.Conversations, bool) { return all.iadvizeClient(name) },
 		Tickets:       func(name string, _ limit.Rank) (worker.Tickets, bool) { return all.zendeskClient(name) },
 		Ledger:        q,
+		Bulk:          all.bulk,
 	}, worker.Settings{Slots: e.WorkerSlots, Patience: e.Patience, Expiry: e.JobExpiry})
 	return works{directory, deliverer, all}, nil
 }

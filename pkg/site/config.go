@@ -312,7 +312,7 @@ func (c *checker) account(name string, a Zendesk) Zendesk {
 	a.Bulk = cmp.Or(a.Bulk, BulkAuto)
 	c.oneOf(key+".bulk", a.Bulk, BulkAuto, BulkOff)
 	if a.BulkJobs == nil {
-		jobs := 10
+		jobs := 20
 		a.BulkJobs = &jobs
 	}
 	if *a.BulkJobs < 1 || *a.BulkJobs > 30 {

@@ -65,7 +65,7 @@ func TestParse(t *testing.T) {
 	if _, ok := c.Site("ha", 9); ok {
 		t.Error("an unknown project was found")
 	}
-	if a := c.Zendesk["acme"]; a.RequestsPerMinute != 400 || *a.ReservePercent != 20 || a.Bulk != BulkAuto || *a.BulkJobs != 10 || a.Import {
+	if a := c.Zendesk["acme"]; a.RequestsPerMinute != 400 || *a.ReservePercent != 20 || a.Bulk != BulkAuto || *a.BulkJobs != 20 || a.Import {
 		t.Errorf("account = %+v", a)
 	}
 	if again, err := Parse("other.yaml", []byte(sound)); err != nil || again.Revision != c.Revision || len(c.Revision) != 16 {
