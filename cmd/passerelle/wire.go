@@ -122,27 +122,35 @@ type clients struct {
 	config func() *site.Config
 
 	mu      sync.Mutex
-	zendesk map[string]made[site.Zendesk, *zendesk.Client] // guarded by mu
-	iadvize map[string]made[site.IAdvize, *iadvize.Client] // guarded by mu
+	zendesk map[string]*made[site.Zendesk, *zendesk.Client] // guarded by mu
+	iadvize map[string]*made[site.IAdvize, *iadvize.Client] // guarded by mu
 }
 
 type made[S any, C any] struct {
+	config   *site.Config // the last one whose settings were found to be the same
 	settings S
 	client   C
 }
 
+// serves tells whether the client is right for the settings of a configuration, which does not change.
+func (m *made[S, C]) serves(config *site.Config, settings S) bool {
+	return m.config == config || reflect.DeepEqual(m.settings, settings)
+}
+
 func newClients(tokens token.Store) *clients {
-	return &clients{tokens: tokens, zendesk: map[string]made[site.Zendesk, *zendesk.Client]{}, iadvize: map[string]made[site.IAdvize, *iadvize.Client]{}}
+	return &clients{tokens: tokens, zendesk: map[string]*made[site.Zendesk, *zendesk.Client]{}, iadvize: map[string]*made[site.IAdvize, *iadvize.Client]{}}
 }
 
 func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
-	settings, ok := c.config().Zendesk[name]
+	config := c.config()
+	settings, ok := config.Zendesk[name]
 	if !ok {
 		return nil, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.zendesk[name]; ok && reflect.DeepEqual(old.settings, settings) {
+	if old, ok := c.zendesk[name]; ok && old.serves(config, settings) {
+		old.config = config
 		return old.client, true
 	}
 	url, err := settings.URL.Resolve()
@@ -160,7 +168,7 @@ func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
 		account.APIToken = pair(t.Email, t.Token)
 	}
 	client := zendesk.NewClient(account, c.tokens)
-	c.zendesk[name] = made[site.Zendesk, *zendesk.Client]{settings, client}
+	c.zendesk[name] = &made[site.Zendesk, *zendesk.Client]{config, settings, client}
 	return client, true
 }
 
@@ -179,13 +187,15 @@ func (c *clients) bulk(name string) (worker.Bulk, worker.BulkTerms, bool) {
 }
 
 func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
-	settings, ok := c.config().IAdvize[name]
+	config := c.config()
+	settings, ok := config.IAdvize[name]
 	if !ok {
 		return nil, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.iadvize[name]; ok && reflect.DeepEqual(old.settings, settings) {
+	if old, ok := c.iadvize[name]; ok && old.serves(config, settings) {
+		old.config = config
 		return old.client, true
 	}
 	url, err := settings.URL.Resolve()
@@ -196,7 +206,7 @@ func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
 	client := iadvize.NewClient(iadvize.Connection{
 		Name: name, URL: url, TokenURL: tokenURL, Platform: settings.Platform, Credentials: pair(settings.Username, settings.Password),
 	}, c.tokens)
-	c.iadvize[name] = made[site.IAdvize, *iadvize.Client]{settings, client}
+	c.iadvize[name] = &made[site.IAdvize, *iadvize.Client]{config, settings, client}
 	return client, true
 }
 
