@@ -223,7 +223,7 @@ func (b *bulk) send(batch []candidate) {
 	default: // lost
 		b.log.Warn().Err(err).Str("account", b.account).Str("batch", id).Int("tickets", len(batch)).
 			Msg("the answer to a bulk job was lost; its tickets are looked up once it must have ended")
-		b.again(begun.Add(bulkDoubt))
+		b.again(begun.Add(b.BulkDoubt))
 	}
 }
 

@@ -67,6 +67,7 @@ type Settings struct {
 	LaneQuantum time.Duration // how long one account is drained before others that wait have their turn; default 10 s
 	Lanes       int           // accounts whose held events are worked off at once; default 64
 	Crowd       int           // deliveries of one account at once, before the bound is learned; default 8
+	BulkDoubt   time.Duration // how long a bulk job may work whose id is not known, or that Zendesk does not know; default 5 min
 	SlotTime    time.Duration // an event that takes longer gives its slot to another one; default 1 s
 }
 
@@ -79,6 +80,7 @@ func (s Settings) withDefaults() Settings {
 	setDefault(&s.LaneQuantum, 10*time.Second)
 	setDefault(&s.Lanes, 64)
 	setDefault(&s.Crowd, 8)
+	setDefault(&s.BulkDoubt, 5*time.Minute)
 	setDefault(&s.SlotTime, time.Second)
 	return s
 }

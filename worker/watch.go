@@ -19,7 +19,6 @@ import (
 const (
 	pollEvery   = 2 * time.Second // for all jobs of an account together
 	pollFails   = 3               // in a row; then the jobs are left to the next run
-	bulkDoubt   = 5 * time.Minute // so long a job may work whose id is not known, or that Zendesk does not know
 	bulkAgain   = time.Minute
 	bulkLongest = time.Hour // and so long it is believed to work while a job of its size does
 )
@@ -41,7 +40,7 @@ func (d *Deliverer) mayBeInBulk(ctx context.Context, entry queue.Entry) error {
 	if err != nil {
 		return err
 	}
-	if open || d.now().Sub(entry.IntendedAt) < bulkDoubt {
+	if open || d.now().Sub(entry.IntendedAt) < d.BulkDoubt {
 		return notYet("its ticket may be in the making in a bulk job")
 	}
 	return nil
@@ -123,7 +122,7 @@ func (b *bulk) look(ctx context.Context) error {
 			j.settling = true
 			b.mu.Unlock()
 			b.wait.Go(func() { b.settle(ctx, id, j, at) })
-		case !known && age > bulkDoubt, age > bulkLongest:
+		case !known && age > b.BulkDoubt, age > bulkLongest:
 			b.forget(id)
 			b.doubt(ctx, j.Batch)
 		}
@@ -144,8 +143,8 @@ func (b *bulk) forget(id string) {
 // doubt lets the events of a batch go, each to be looked up by itself, once its job cannot be at work any more. Zendesk
 // does not say what a job is about, so that any job of the same size may be this one.
 func (b *bulk) doubt(ctx context.Context, batch queue.Batch) {
-	if age := b.now().Sub(batch.SentAt); age < bulkDoubt {
-		b.again(batch.SentAt.Add(bulkDoubt))
+	if age := b.now().Sub(batch.SentAt); age < b.BulkDoubt {
+		b.again(batch.SentAt.Add(b.BulkDoubt))
 		return
 	} else if age < bulkLongest && b.mayRun(ctx, batch) {
 		b.again(b.now().Add(bulkAgain))
