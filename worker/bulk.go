@@ -196,6 +196,9 @@ func (b *bulk) consider(h queue.Held) *candidate {
 // send writes the intents and the batch, and asks for the job. When the answer is lost, the batch stays in the queue
 // without a job: its events wait until such a job must have ended, and are then looked up one by one.
 func (b *bulk) send(batch []candidate) {
+	if b.pauses.paused(b.account) {
+		return // they stay where they are
+	}
 	begun := b.now()
 	id := uuid.NewString()
 	batch = b.intend(batch, id)

@@ -17,6 +17,7 @@ type Deliverer struct {
 	Settings
 
 	habits *habits
+	pauses pauses
 	now    func() time.Time
 
 	sinceMu sync.Mutex

@@ -5,32 +5,47 @@ import (
 	"sync"
 	"time"
 
+	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
 
 // gates remember which accounts and connections are in trouble, so that the others' work does not wait for their
-// time-outs. A gate that was shut lets one event through when its time is over; what becomes of that one decides.
+// time-outs. A gate that was shut for trouble lets one event through when its time is over; what becomes of that one
+// decides. One that is only limited opens when its time is over. What this process finds out the others are told.
 type gates struct {
+	process string // of this start of the process
+	now     func() time.Time
+	tell    func(queue.GateNews) // must not block
+
 	mu  sync.Mutex
-	now func() time.Time
 	all map[string]*gate // guarded by mu
 }
 
 type gate struct {
+	state    queue.LaneState // down or limited
+	since    time.Time
 	until    time.Time
 	failures int  // in a row; those that come together count as one
 	probing  bool // one event was let through and decides
+	logged   bool // that it is limited
 	last     *ticket.Failure
+	told     time.Time // until when it is shut as the others were told
 }
 
 const (
 	firstShut = 2 * time.Second
 	longShut  = 15 * time.Minute
 	probeTime = 30 * time.Second // for the one event that is let through
+
+	shortLimit = time.Second      // when an account does not say how long it is limited
+	limitGap   = 10 * time.Second // an account that is limited again so soon was so all the time
+	limitNews  = 5 * time.Second  // an account that is limited for so long is worth a line in the log
+	limitTold  = 2 * time.Second  // and for so long, a message to the other processes
+	staleGate  = time.Minute      // of one that nobody tried since its time was over nothing is known
 )
 
-func newGates(now func() time.Time) *gates {
-	return &gates{now: now, all: map[string]*gate{}}
+func newGates(process string, now func() time.Time, tell func(queue.GateNews)) *gates {
+	return &gates{process: process, now: now, tell: tell, all: map[string]*gate{}}
 }
 
 // shut tells whether an event must wait for one of the gates, and until when.
@@ -44,51 +59,116 @@ func (g *gates) shut(names ...string) (*ticket.Failure, time.Time, bool) {
 		}
 	}
 	for _, name := range names {
-		if gate := g.all[name]; gate != nil {
+		if gate := g.all[name]; gate != nil && gate.state == queue.LaneDown {
 			gate.until, gate.probing = now.Add(probeTime), true
 		}
 	}
 	return nil, time.Time{}, false
 }
 
-// fail shuts the gate that the failure names. It gives until when, and whether it was open before. What was in work when
-// it was shut fails too, and that is no news: were each to double the wait, one bad second would shut it for minutes.
+// fail shuts the gate that the failure names. It gives until when, and whether that is news for people. What was in work
+// when it was shut fails too, and that is no news: were each to double the wait, one bad second would shut it for
+// minutes.
 func (g *gates) fail(f *ticket.Failure) (until time.Time, news bool) {
+	until, news, tell := g.note(f)
+	if tell != nil {
+		g.tell(*tell)
+	}
+	return until, news
+}
+
+func (g *gates) note(f *ticket.Failure) (until time.Time, news bool, tell *queue.GateNews) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	now := g.now()
 	at := g.all[f.Gate]
 	if at == nil {
 		at = &gate{}
-		g.all[f.Gate], news = at, true
+		g.all[f.Gate] = at
 	}
+	before := at.state
 	at.last = f
-	now := g.now()
+	if f.Limited {
+		news = at.limit(now, f.After)
+	} else {
+		at.fail(now, f.After)
+		news = before != queue.LaneDown
+	}
+	return at.until, news, g.newsOf(f.Gate, at, now)
+}
+
+// limit shuts the gate of an account that is well and has no call left. It tells whether that is news.
+func (at *gate) limit(now time.Time, wait time.Duration) (news bool) {
+	if at.state != queue.LaneLimited || now.Sub(at.until) > limitGap {
+		*at = gate{state: queue.LaneLimited, since: now, last: at.last}
+	}
+	if wait == 0 {
+		wait = shortLimit
+	}
+	if until := now.Add(wait); until.After(at.until) {
+		at.until = until
+	}
+	news = !at.logged && at.until.Sub(at.since) >= limitNews
+	at.logged = at.logged || news
+	return news
+}
+
+// fail shuts the gate of an account in trouble, for longer with each failure.
+func (at *gate) fail(now time.Time, after time.Duration) {
+	if at.state != queue.LaneDown {
+		*at = gate{state: queue.LaneDown, since: now, last: at.last}
+	}
 	if now.Before(at.until) && !at.probing {
-		if asked := now.Add(f.After); asked.After(at.until) {
+		if asked := now.Add(after); asked.After(at.until) {
 			at.until = asked
 		}
-		return at.until, news
+		return
 	}
 	at.failures++
 	at.probing = false
-	wait := f.After
+	wait := after
 	if wait == 0 {
 		wait = min(firstShut<<min(at.failures-1, 12), longShut)
 		wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter needs no secrecy
 	}
 	at.until = now.Add(wait)
-	return at.until, news
 }
 
-// pass opens the gates after a success and gives those that were shut.
-func (g *gates) pass(names ...string) (opened []string) {
+// newsOf gives what the others are to be told of a gate that is shut, if anything.
+func (g *gates) newsOf(name string, at *gate, now time.Time) *queue.GateNews {
+	wait := at.until.Sub(now)
+	if at.until.Sub(at.told) < time.Second || at.state == queue.LaneLimited && wait < limitTold {
+		return nil
+	}
+	at.told = at.until
+	return &queue.GateNews{
+		Process: g.process, Gate: name, State: at.state, Wait: wait, Failures: at.failures,
+		Reason: at.last.Reason, Failure: at.last.Detail.Message, Status: at.last.Detail.Status, Hint: at.last.Hint,
+	}
+}
+
+// pass opens the gates after a success. It gives those that were shut for trouble, and those that were limited for so
+// long that a person was told. A limited one keeps its time: what succeeds meanwhile was sent before.
+func (g *gates) pass(names ...string) (opened, eased []string) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	now := g.now()
 	for _, name := range names {
-		if g.all[name] != nil {
+		at := g.all[name]
+		switch {
+		case at == nil:
+		case at.state == queue.LaneDown:
 			delete(g.all, name)
 			opened = append(opened, name)
+		case now.Sub(at.until) > limitGap:
+			delete(g.all, name)
+			if at.logged {
+				eased = append(eased, name)
+			}
 		}
 	}
-	return opened
+	g.mu.Unlock()
+	for _, name := range opened {
+		g.tell(queue.GateNews{Process: g.process, Gate: name, State: queue.LaneOpen})
+	}
+	return opened, eased
 }

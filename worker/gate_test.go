@@ -4,12 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
 
 func TestWhatFailsTogetherShutsAGateOnce(t *testing.T) {
 	now := time.Now()
-	g := newGates(func() time.Time { return now })
+	g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
 	f := &ticket.Failure{Gate: "zendesk/acme"}
 	for range 32 { // all that was in work at once
 		g.fail(f)
@@ -31,5 +32,106 @@ func TestWhatFailsTogetherShutsAGateOnce(t *testing.T) {
 	f.After = time.Minute // the account says itself how long
 	if until, _ := g.fail(f); until.Sub(now) != time.Minute {
 		t.Errorf("with Retry-After: shut for %s", until.Sub(now))
+	}
+}
+
+func TestALimitedAccountIsNotInTrouble(t *testing.T) {
+	now := time.Unix(0, 0)
+	var told []queue.GateNews
+	g := newGates("p1", func() time.Time { return now }, func(n queue.GateNews) { told = append(told, n) })
+	f := &ticket.Failure{Gate: "zendesk/acme", Limited: true, After: time.Second}
+	if until, news := g.fail(f); news || until.Sub(now) != time.Second || len(told) != 0 {
+		t.Errorf("a short limit: until %s, news %v, told %v", until, news, told)
+	}
+	if opened, eased := g.pass(f.Gate); len(opened)+len(eased) != 0 {
+		t.Errorf("what was sent before opened it: %v %v", opened, eased)
+	}
+	if _, _, shut := g.shut(f.Gate); !shut {
+		t.Error("the gate is open before its time is over")
+	}
+	now = now.Add(time.Second)
+	for range 3 {
+		if _, _, shut := g.shut(f.Gate); shut {
+			t.Error("not all are let through when the time is over")
+		}
+	}
+	// Limited again and again is one limit, with one line in the log at its beginning and one at its end.
+	lines := 0
+	for range 20 {
+		if _, news := g.fail(f); news {
+			lines++
+		}
+		now = now.Add(f.After)
+		if opened, eased := g.pass(f.Gate); len(opened)+len(eased) != 0 {
+			t.Fatalf("ended in the middle: %v %v", opened, eased)
+		}
+	}
+	if reports := g.reports(); lines != 1 || len(told) != 0 || len(reports) != 1 || reports[0].State != queue.LaneLimited || !reports[0].Since.Equal(time.Unix(0, 0)) {
+		t.Errorf("%d lines, told %v, reports %+v", lines, told, reports)
+	}
+	now = now.Add(limitGap + time.Second)
+	if _, eased := g.pass(f.Gate); len(eased) != 1 {
+		t.Errorf("eased = %v", eased)
+	}
+	f.After = time.Minute
+	if _, news := g.fail(f); !news || len(told) != 1 || told[0].State != queue.LaneLimited || told[0].Wait != time.Minute {
+		t.Errorf("a long limit: news %v, told %v", news, told)
+	}
+	if _, news := g.fail(&ticket.Failure{Gate: f.Gate}); !news || g.reports()[0].State != queue.LaneDown {
+		t.Errorf("down while limited: news %v, %+v", news, g.reports())
+	}
+}
+
+func TestWhatOthersSayIsTakenOver(t *testing.T) {
+	now := time.Unix(0, 0)
+	g := newGates("p1", func() time.Time { return now }, func(n queue.GateNews) { t.Errorf("an echo: %+v", n) })
+	news := func(process string, state queue.LaneState, wait time.Duration, failures int) queue.GateNews {
+		return queue.GateNews{Process: process, Gate: "zendesk/acme", State: state, Wait: wait, Failures: failures, Failure: "no answer"}
+	}
+	for _, step := range []struct {
+		name    string
+		n       queue.GateNews
+		changed bool
+		state   queue.LaneState
+		wait    time.Duration
+	}{
+		{"its own", news("p1", queue.LaneDown, time.Minute, 1), false, queue.LaneOpen, 0},
+		{"open already", news("p2", queue.LaneOpen, 0, 0), false, queue.LaneOpen, 0},
+		{"limited", news("p2", queue.LaneLimited, 4*time.Second, 0), true, queue.LaneLimited, 4 * time.Second},
+		{"a limit ends by itself", news("p2", queue.LaneOpen, 0, 0), false, queue.LaneLimited, 4 * time.Second},
+		{"down", news("p2", queue.LaneDown, time.Minute, 5), true, queue.LaneDown, time.Minute},
+		{"down for less", news("p3", queue.LaneDown, time.Second, 1), false, queue.LaneDown, time.Minute},
+		{"open", news("p3", queue.LaneOpen, 0, 0), true, queue.LaneOpen, 0},
+	} {
+		if changed := g.adopt(step.n); changed != step.changed {
+			t.Errorf("%s: changed %v", step.name, changed)
+		}
+		reports := g.reports()
+		if step.state == queue.LaneOpen {
+			if len(reports) != 0 {
+				t.Errorf("%s: %+v", step.name, reports)
+			}
+			continue
+		}
+		if len(reports) != 1 || reports[0].State != step.state {
+			t.Fatalf("%s: %+v", step.name, reports)
+		}
+		if wait := reports[0].Until.Sub(now); wait < step.wait || wait > step.wait+adoptLater {
+			t.Errorf("%s: shut for %s", step.name, wait)
+		}
+	}
+	// What others went through counts for the own waits.
+	g.adopt(news("p2", queue.LaneDown, time.Second, 8))
+	now = now.Add(time.Minute)
+	g.tell = func(queue.GateNews) {}
+	if _, _, shut := g.shut("zendesk/acme"); shut {
+		t.Fatal("nobody is let through")
+	}
+	if until, isNews := g.fail(&ticket.Failure{Gate: "zendesk/acme"}); isNews || until.Sub(now) < longShut/4 {
+		t.Errorf("shut for %s, news %v", until.Sub(now), isNews)
+	}
+	now = now.Add(longShut + staleGate + time.Second)
+	if reports := g.reports(); len(reports) != 0 {
+		t.Errorf("nobody tried it for long, and it is still reported: %+v", reports)
 	}
 }

@@ -52,16 +52,19 @@ func (l *lane) halted() bool {
 	return l.stop
 }
 
-// over tells whether the run ends, with something left: at the end of the process, when the account is in trouble, and
-// when its time is over while other accounts wait for theirs.
+// over tells whether the run ends, with something left: at the end of the process, when the account is in trouble or paused,
+// and when its time is over while other accounts wait for theirs.
 func (l *lane) over() bool {
-	return l.fetch.Err() != nil || l.halted() || l.now().After(l.deadline) && len(l.lanes) == cap(l.lanes)
+	return l.fetch.Err() != nil || l.halted() || l.pauses.paused(l.account) || l.now().After(l.deadline) && len(l.lanes) == cap(l.lanes)
 }
 
 // drain works off what an account holds: one event alone, to see whether the account is well, then those of escalated
 // conversations, then the others, in bulk where there are many. It gives when to try again; the zero time means that
 // nothing is left.
 func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, error) {
+	if w.pauses.paused(account) {
+		return w.now().Add(pausedLook), nil
+	}
 	l := &lane{
 		Worker: w, account: account, fetch: fetch, work: work, deadline: w.now().Add(w.LaneQuantum), slots: make(chan struct{}, w.LaneSlots),
 	}

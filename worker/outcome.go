@@ -38,7 +38,7 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 	if f.Trouble == ticket.TroubleJob {
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: f}
 	}
-	if e.Age(d.now()) >= d.Expiry {
+	if d.late(e) && !f.Limited { // one that only waits its turn gets it
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: expired(f)}
 	}
 	if f.Trouble == ticket.TroubleAccount {

@@ -40,7 +40,8 @@ type World struct {
 	Conversations func(connection string) (Conversations, bool)
 	Tickets       func(account string, rank limit.Rank) (Tickets, bool)
 	Ledger        Ledger
-	Bulk          func(account string) (Bulk, BulkTerms, bool) // may be nil: no bulk jobs
+	Bulk          func(account string) (Bulk, BulkTerms, bool)  // may be nil: no bulk jobs
+	Budget        func(account string) (queue.LaneBudget, bool) // for people who look; may be nil
 }
 
 // Ledger is what became of each job.
@@ -68,6 +69,7 @@ type Settings struct {
 	Lanes       int           // accounts whose held events are worked off at once; default 64
 	Crowd       int           // deliveries of one account at once, before the bound is learned; default 8
 	BulkDoubt   time.Duration // how long a bulk job may work whose id is not known, or that Zendesk does not know; default 5 min
+	LaneSweep   time.Duration // how often to look for accounts that hold events and have no alarm; default 10 min
 	SlotTime    time.Duration // an event that takes longer gives its slot to another one; default 1 s
 }
 
@@ -81,6 +83,7 @@ func (s Settings) withDefaults() Settings {
 	setDefault(&s.Lanes, 64)
 	setDefault(&s.Crowd, 8)
 	setDefault(&s.BulkDoubt, 5*time.Minute)
+	setDefault(&s.LaneSweep, 10*time.Minute)
 	setDefault(&s.SlotTime, time.Second)
 	return s
 }

@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"passerelle/pkg/queue"
 )
@@ -82,19 +80,5 @@ func (w *Worker) again(ctx context.Context, run queue.Run) {
 	}
 	if err != nil {
 		_ = run.GiveBack()
-	}
-}
-
-// wakeAll sets an alarm for each account that holds events, in case the last one was lost with its worker.
-func (w *Worker) wakeAll(ctx context.Context) {
-	accounts, err := w.queue.Holding(ctx)
-	if err != nil {
-		w.log.Warn().Err(err).Msg("cannot look for held events; their own alarms still ring")
-		return
-	}
-	for _, account := range slices.Sorted(maps.Keys(accounts)) {
-		if err := w.queue.Wake(ctx, account, w.now()); err != nil {
-			w.log.Warn().Err(err).Str("account", account).Msg("cannot wake the account's held events")
-		}
 	}
 }

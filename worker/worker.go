@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"time"
@@ -39,8 +40,9 @@ type Worker struct {
 // New makes a worker. The meter may be nil.
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
 	return &Worker{
-		Deliverer: d, queue: q, log: log, meter: meter, gates: newGates(d.now), crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime), ways: &ways{},
+		Deliverer: d, queue: q, log: log, meter: meter, crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime), ways: &ways{},
 		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{},
+		gates: newGates(rand.Text(), d.now, func(n queue.GateNews) { _ = q.TellGate(n) }), // who does not hear of it finds out
 	}
 }
 
@@ -52,10 +54,13 @@ const (
 // Run works until fetch ends. Then it takes no more events and finishes those in work; when work ends before, they are
 // cut off and given back. It returns when nothing is in work.
 func (w *Worker) Run(fetch, work context.Context) {
+	if !w.know(fetch) {
+		return
+	}
 	var loops sync.WaitGroup
+	w.watchLanes(fetch, &loops)
 	loops.Go(func() { w.loop(fetch, "events", func() error { return w.receive(fetch, work) }) })
 	loops.Go(func() { w.loop(fetch, "held events", func() error { return w.receiveRuns(fetch, work) }) })
-	w.wakeAll(fetch)
 	loops.Wait()
 	w.wait.Wait()
 }
@@ -129,14 +134,16 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 // through: it finds out whether the account is well again.
 func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe bool) ticket.Outcome {
 	start := w.now()
+	w.locate(ctx, e)
+	if w.pauses.paused(e.Account) {
+		return ticket.Outcome{Result: ticket.ResultHeld, Failure: pausedFailure(e.Account), After: pausedLook}
+	}
 	names := w.gatesOf(ctx, *e)
-	if !probe && e.Age(start) < w.Expiry {
-		if f, until, shut := w.gates.shut(names...); shut && !w.goesAhead(ctx, e, f) {
-			w.locate(ctx, e)
+	if !probe {
+		if f, until, shut := w.gates.shut(names...); shut && (f.Limited || !w.late(*e)) && !w.goesAhead(ctx, e, f) {
 			return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
 		}
 	}
-	w.locate(ctx, e)
 	place, ok := w.findPlace(ctx, why, zendeskGate(e.Account))
 	if !ok {
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: crowded(e.Account), After: crowdedWait}
@@ -180,12 +187,17 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 		if o.Result == ticket.ResultHeld {
 			o.After = until.Sub(w.now())
 		}
-		if news {
+		if news && f.Limited {
+			w.log.Info().Str("account", f.Gate).Str("failure", f.Error()).Time("until", until).Msg("account has no call left for now: its conversations wait their turn")
+		} else if news {
 			w.log.Warn().Str("account", f.Gate).Str("reason", string(f.Reason)).Int("status", f.Detail.Status).
 				Str("failure", f.Error()).Str("hint", f.Hint).Time("until", until).Msg("account in trouble: its conversations wait")
 		}
 	case o.Result == ticket.ResultCreated || o.Result == ticket.ResultUpdated:
-		opened := w.gates.pass(names...)
+		opened, eased := w.gates.pass(names...)
+		for _, name := range eased {
+			w.log.Info().Str("account", name).Msg("account has calls again")
+		}
 		for _, name := range opened {
 			w.log.Info().Str("account", name).Msg("account well again")
 		}

@@ -209,7 +209,7 @@ func TestWorkThatIsCutOffIsGivenBack(t *testing.T) {
 
 func TestGates(t *testing.T) {
 	now := time.Unix(0, 0)
-	g := newGates(func() time.Time { return now })
+	g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
 	f := &ticket.Failure{Gate: "zendesk/acme", After: 10 * time.Second}
 	if _, news := g.fail(f); !news {
 		t.Error("the first failure is no news")
@@ -236,7 +236,7 @@ func TestGates(t *testing.T) {
 			t.Errorf("shut until %v", until)
 		}
 	}
-	if opened := g.pass("zendesk/acme", "zendesk/other"); len(opened) != 1 {
+	if opened, _ := g.pass("zendesk/acme", "zendesk/other"); len(opened) != 1 {
 		t.Errorf("opened = %v", opened)
 	}
 }

@@ -53,6 +53,7 @@ type Queue struct {
 	batches   jetstream.KeyValue
 	erasures  jetstream.KeyValue
 	positions jetstream.KeyValue
+	lanes     jetstream.KeyValue
 	replicas  int
 }
 
@@ -129,7 +130,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 	}{
 		{ledgerConfig(replicas), &q.ledger}, {tokensConfig(replicas), &q.tokens}, {chainsConfig(replicas), &q.chains},
 		{configConfig(replicas), &q.config}, {erasuresConfig(replicas), &q.erasures}, {positionsConfig(replicas), &q.positions},
-		{batchesConfig(replicas), &q.batches},
+		{batchesConfig(replicas), &q.batches}, {lanesConfig(replicas), &q.lanes},
 	} {
 		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
 			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)

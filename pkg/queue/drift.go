@@ -33,7 +33,7 @@ var ErrDrift = errors.New("streams were changed so that a guarantee is broken")
 // wantedStreams gives every stream as it should be, those of the buckets included.
 func wantedStreams(replicas int) []jetstream.StreamConfig {
 	all := []jetstream.StreamConfig{eventsConfig(replicas), holdConfig(replicas), deadConfig(replicas), sweepConfig(replicas)}
-	for _, bucket := range []jetstream.KeyValueConfig{ledgerConfig(replicas), tokensConfig(replicas), chainsConfig(replicas), configConfig(replicas), erasuresConfig(replicas), positionsConfig(replicas), batchesConfig(replicas)} {
+	for _, bucket := range []jetstream.KeyValueConfig{ledgerConfig(replicas), tokensConfig(replicas), chainsConfig(replicas), configConfig(replicas), erasuresConfig(replicas), positionsConfig(replicas), batchesConfig(replicas), lanesConfig(replicas)} {
 		all = append(all, bucketStream(bucket))
 	}
 	return all

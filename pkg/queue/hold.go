@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -65,22 +64,6 @@ func (q *Queue) holds(ctx context.Context, account string) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// Holding gives the accounts that hold events, and how many.
-func (q *Queue) Holding(ctx context.Context) (map[string]int, error) {
-	accounts := map[string]int{}
-	for _, space := range heldSpaces {
-		info, err := q.hold.Info(ctx, jetstream.WithSubjectFilter(space+">"))
-		if err != nil {
-			return nil, fmt.Errorf("read what is held: %w", err)
-		}
-		for subject, n := range info.State.Subjects {
-			parts := strings.SplitN(subject, ".", 3)
-			accounts[parts[1]] += int(min(n, 1<<30))
-		}
-	}
-	return accounts, nil
 }
 
 // Run is an account's alarm that rang. Whoever has it works off the account's held events until Done. Two may do so at

@@ -1,0 +1,210 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	lanesBucket = "lanes"
+	maxPauseWhy = 500 // characters
+)
+
+// A resumed account keeps its entry: what it held counts as waiting from then on. So there is one entry for each account
+// that was ever paused.
+func lanesConfig(replicas int) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{
+		Bucket: lanesBucket, Description: "accounts that an operator has paused, or resumed", History: 1,
+		Storage: jetstream.FileStorage, Replicas: replicas,
+	}
+}
+
+// LanePause says whether an operator has paused an account.
+type LanePause struct {
+	Account   string    `json:"account"`
+	At        time.Time `json:"at,omitzero"` // paused since; zero when it is not
+	Why       string    `json:"why,omitempty"`
+	ResumedAt time.Time `json:"resumed_at,omitzero"` // zero when it never was
+
+	revision uint64
+}
+
+// Paused tells whether it is.
+func (p LanePause) Paused() bool { return !p.At.IsZero() }
+
+// PauseLane pauses an account, for all processes and until ResumeLane. An account that is paused already stays so from
+// when it was, with the new reason if one is given. It gives what is in force, and whether that was changed. The reason
+// is kept up to 500 characters.
+func (q *Queue) PauseLane(ctx context.Context, account, why string, now time.Time) (LanePause, bool, error) {
+	why = plain(why, maxPauseWhy)
+	return q.changePause(ctx, account, func(p LanePause) (LanePause, bool) {
+		if p.Paused() && (why == "" || why == p.Why) {
+			return p, false
+		}
+		if !p.Paused() {
+			p.At, p.ResumedAt = now.UTC(), time.Time{}
+		}
+		p.Why = why
+		return p, true
+	})
+}
+
+// ResumeLane ends a pause, and rings the account's alarm at once if it holds anything. It gives the pause that ended;
+// the second result is false when the account was not paused.
+func (q *Queue) ResumeLane(ctx context.Context, account string, now time.Time) (LanePause, bool, error) {
+	var ended LanePause
+	_, changed, err := q.changePause(ctx, account, func(p LanePause) (LanePause, bool) {
+		ended = p
+		if !p.Paused() {
+			return p, false
+		}
+		p.At, p.Why, p.ResumedAt = time.Time{}, "", now.UTC()
+		return p, true
+	})
+	if err != nil {
+		return ended, false, err
+	}
+	return ended, changed, q.WakeNow(ctx, account)
+}
+
+// changePause writes what change makes of an account's entry. Of two operators at once, the second one's change is made
+// on top of the first one's.
+func (q *Queue) changePause(ctx context.Context, account string, change func(LanePause) (LanePause, bool)) (LanePause, bool, error) {
+	for {
+		old, err := q.pauseOf(ctx, account)
+		if err != nil {
+			return old, false, err
+		}
+		next, changed := change(old)
+		if !changed {
+			return old, false, nil
+		}
+		next.Account = account
+		body, err := json.Marshal(next)
+		if err != nil {
+			return old, false, fmt.Errorf("store the pause of account %q: %w", account, err)
+		}
+		_, err = replace(ctx, q.lanes, accountToken(account), body, old.revision)
+		switch {
+		case err == nil:
+			return next, true, nil
+		case !errors.Is(err, errChanged):
+			return old, false, fmt.Errorf("store the pause of account %q: %w", account, err)
+		case ctx.Err() != nil:
+			return old, false, ctx.Err()
+		}
+	}
+}
+
+func (q *Queue) pauseOf(ctx context.Context, account string) (LanePause, error) {
+	entry, err := q.lanes.Get(ctx, accountToken(account))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return LanePause{Account: account}, nil
+	}
+	if err != nil {
+		return LanePause{}, fmt.Errorf("read whether account %q is paused: %w", account, err)
+	}
+	return readPause(entry.Key(), entry.Value(), entry.Revision(), entry.Created(), true), nil
+}
+
+// readPause reads an entry. One that somebody else wrote, and that cannot be read, pauses its account: what is sent
+// cannot be taken back.
+func readPause(key string, value []byte, revision uint64, created time.Time, put bool) LanePause {
+	var p LanePause
+	switch err := json.Unmarshal(value, &p); {
+	case !put:
+		p = LanePause{ResumedAt: created}
+	case err != nil:
+		p = LanePause{At: created, Why: "an entry that cannot be read"}
+	}
+	if accountToken(p.Account) != key {
+		p.Account = key
+	}
+	p.Why, p.revision = plain(p.Why, maxPauseWhy), revision
+	return p
+}
+
+const (
+	kvSubject   = "$KV."
+	kvOperation = "KV-Operation" // absent: a value was put
+)
+
+// LanePauses gives every account that was ever paused. It reads what is in force, not what a replica still has.
+func (q *Queue) LanePauses(ctx context.Context) ([]LanePause, error) {
+	stream, err := q.js.Stream(ctx, bucketPrefix+lanesBucket)
+	if err != nil {
+		return nil, fmt.Errorf("read which accounts are paused: %w", err)
+	}
+	prefix := kvSubject + lanesBucket + "."
+	var all []LanePause
+	err = walk(ctx, stream, prefix+">", func(msg *jetstream.RawStreamMsg) error {
+		all = append(all, readPause(msg.Subject[len(prefix):], msg.Data, msg.Sequence, msg.Time, msg.Header.Get(kvOperation) == ""))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read which accounts are paused: %w", err)
+	}
+	return all, nil
+}
+
+// FollowPauses tells of each account that is paused or resumed, and of those that were before, until ctx ends. It
+// outlives lost connections, and tells of each change once. told must not block for long.
+func (q *Queue) FollowPauses(ctx context.Context, told func(LanePause)) {
+	seen := map[string]uint64{}
+	tell := func(p LanePause) {
+		if p.revision > seen[p.Account] {
+			seen[p.Account] = p.revision
+			told(p)
+		}
+	}
+	for ctx.Err() == nil {
+		q.watchPauses(ctx, tell)
+		select {
+		case <-ctx.Done():
+		case <-time.After(configAgain):
+		}
+	}
+}
+
+// watchPauses watches until the watch ends or the connection is there again. From time to time it also looks, in case
+// the watch has gone silent.
+func (q *Queue) watchPauses(ctx context.Context, tell func(LanePause)) {
+	again := q.nc.StatusChanged(nats.CONNECTED)
+	defer q.nc.RemoveStatusListener(again)
+	watch, err := q.lanes.WatchAll(ctx)
+	if err != nil {
+		return
+	}
+	defer func() { _ = watch.Stop() }()
+	tick := time.NewTicker(configLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+			return
+		case <-tick.C:
+			all, err := q.LanePauses(ctx)
+			if err != nil {
+				return
+			}
+			for _, p := range all {
+				tell(p)
+			}
+		case entry, open := <-watch.Updates():
+			if !open {
+				return
+			}
+			if entry != nil {
+				tell(readPause(entry.Key(), entry.Value(), entry.Revision(), entry.Created(), entry.Operation() == jetstream.KeyValuePut))
+			}
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package worker
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"passerelle/pkg/queue"
+)
+
+// know reads which accounts are paused, before the first event is taken. It gives false when ctx ends before.
+func (w *Worker) know(ctx context.Context) bool {
+	for told := false; ctx.Err() == nil; {
+		all, err := w.queue.LanePauses(ctx)
+		if err == nil {
+			for _, p := range all {
+				w.pauses.put(p)
+			}
+			return true
+		}
+		if !told {
+			told = true
+			w.log.Warn().Err(err).Msg("cannot read which accounts are paused; nothing is taken before")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(reopenWait):
+		}
+	}
+	return false
+}
+
+// watchLanes keeps what is known of accounts in step with the operators and the other processes until ctx ends, and
+// sees to it that no lane is without an alarm.
+func (w *Worker) watchLanes(ctx context.Context, loops *sync.WaitGroup) {
+	loops.Go(func() { w.queue.FollowPauses(ctx, func(p queue.LanePause) { w.pauseChanged(ctx, p) }) })
+	loops.Go(func() { w.keepAlarms(ctx) })
+	listen := func(stop func(), err error) {
+		if err != nil {
+			w.log.Warn().Err(err).Msg("this process and the others do not hear of each other's accounts; each finds out by itself")
+			return
+		}
+		loops.Go(func() { <-ctx.Done(); stop() })
+	}
+	listen(w.queue.FollowGates(w.gateTold))
+	listen(w.queue.AnswerLanes(w.gates.process, w.laneReports))
+}
+
+func (w *Worker) gateTold(n queue.GateNews) {
+	if w.gates.adopt(n) {
+		w.log.Debug().Str("account", n.Gate).Str("state", string(n.State)).Dur("for_ms", n.Wait).Str("failure", n.Failure).
+			Msg("another process says how the account fares")
+	}
+}
+
+// pauseChanged notes a pause or its end. Each process rings the alarm once it knows of the end: an alarm that rang
+// before may have been heard by one that did not know yet.
+func (w *Worker) pauseChanged(ctx context.Context, p queue.LanePause) {
+	was := w.pauses.paused(p.Account)
+	ended := w.pauses.put(p)
+	switch {
+	case p.Paused() && !was:
+		w.log.Info().Str("account", p.Account).Str("why", p.Why).Msg("account paused: its conversations wait")
+	case ended:
+		w.log.Info().Str("account", p.Account).Msg("account resumed")
+		if err := w.queue.WakeNow(ctx, p.Account); err != nil && ctx.Err() == nil {
+			w.log.Warn().Err(err).Str("account", p.Account).Msg("cannot wake the resumed account; its alarm rings within an hour")
+		}
+	}
+}
+
+// laneReports tells how the accounts fare: those that are not open, and the budgets of those named.
+func (w *Worker) laneReports(accounts []string) []queue.LaneReport {
+	all := w.gates.reports()
+	if w.Budget == nil {
+		return all
+	}
+	at := map[string]int{}
+	for i, r := range all {
+		at[r.Gate] = i
+	}
+	for _, account := range accounts {
+		budget, known := w.Budget(account)
+		if !known {
+			continue
+		}
+		gate := queue.LaneGate(account)
+		i, shut := at[gate]
+		if !shut {
+			i = len(all)
+			at[gate] = i
+			all = append(all, queue.LaneReport{Gate: gate, State: queue.LaneOpen})
+		}
+		all[i].Budget = &budget
+	}
+	return all
+}
+
+// alarmPace spreads the alarms of many lanes that had none.
+const alarmPace = 10 * time.Millisecond
+
+// keepAlarms looks from time to time, and at the start, for accounts that hold events and have no alarm: it may have been
+// lost with its worker, or been taken away in NATS.
+func (w *Worker) keepAlarms(ctx context.Context) {
+	for ctx.Err() == nil {
+		w.setAlarms(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(w.LaneSweep*4/5 + rand.N(w.LaneSweep*2/5+1)): //nolint:gosec // jitter needs no secrecy
+		}
+	}
+}
+
+func (w *Worker) setAlarms(ctx context.Context) {
+	accounts, err := w.queue.Alarmless(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			w.log.Warn().Err(err).Msg("cannot look for held events without an alarm; the others' alarms still ring")
+		}
+		return
+	}
+	for i, account := range accounts {
+		if err := w.queue.Wake(ctx, account, w.now().Add(time.Duration(i)*alarmPace)); err != nil {
+			w.log.Warn().Err(err).Str("account", account).Msg("cannot wake the account's held events")
+		}
+	}
+}
