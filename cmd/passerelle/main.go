@@ -35,6 +35,7 @@ type commands struct {
 	Sites       sitesCommand       `cmd:"" help:"Look at the configuration."`
 	Health      healthCommand      `cmd:"" help:"Ask a running process whether it is ready: the probe of a container."`
 	Deadletters deadlettersCommand `cmd:"" help:"See to conversations that could not become tickets."`
+	Lanes       lanesCommand       `cmd:"" help:"How the Zendesk accounts fare, and what waits for them."`
 	Trace       traceCommand       `cmd:"" help:"What became of one conversation, from webhook to ticket."`
 	Erase       eraseCommand       `cmd:"" help:"Remove a visitor's data that the product still holds."`
 	Streams     streamsCommand     `cmd:"" help:"Compare the streams on the NATS server with what the product needs."`

@@ -102,6 +102,7 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 	}
 	s.works.directory.Adopt(origin)
 	metrics := observe.NewMetrics()
+	metrics.WatchLanes((&laneWatch{queue: q, accounts: s.works.accounts}).look)
 	if slices.Contains(roles, "worker") {
 		s.worker = worker.New(q, s.works.deliverer, log, meters{metrics, watch})
 		s.warnOfAPITokens(config)
@@ -114,7 +115,7 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 		}
 	}
 	options := console.Options{
-		Queue: q, Metrics: metrics.Handler(), Password: password, Version: readVersion().Version,
+		Queue: q, Accounts: s.works.accounts, Metrics: metrics.Handler(), Password: password, Version: readVersion().Version,
 		Ready: func(ctx context.Context) error { return errors.Join(healthy(), q.Healthy(ctx)) },
 	}
 	if slices.Contains(roles, "console") {

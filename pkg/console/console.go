@@ -20,13 +20,14 @@ import (
 // Queue is what the console shows of the queue.
 type Queue interface {
 	DeadLetters(ctx context.Context, filter queue.Filter, see func(queue.Buried) error) error
-	Holding(ctx context.Context) (map[string]int, error)
+	Lanes(ctx context.Context, query queue.LanesQuery) (queue.Overview, error)
 	Healthy(ctx context.Context) error
 }
 
 // Options for New.
 type Options struct {
 	Queue    Queue
+	Accounts func() []string                 // of the configuration; nil when they are not known
 	Ready    func(ctx context.Context) error // nil when the process can do its work
 	Metrics  http.Handler
 	Password string // of the user "admin"; empty: none is asked
@@ -38,7 +39,9 @@ var files embed.FS
 
 const (
 	mostLetters = 100
+	mostLanes   = 200
 	askTime     = 5 * time.Second
+	workersTime = time.Second // for the worker processes to say how the accounts fare
 )
 
 // New makes the handler.
@@ -122,38 +125,36 @@ func (c *console) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"status": "UP"})
 }
 
-// Lane is an account that holds work.
-type Lane struct {
-	Account string `json:"account"`
-	Held    int    `json:"held"`
-}
-
-func (c *console) read(ctx context.Context) (letters []ticket.DeadLetter, lanes []Lane, err error) {
+func (c *console) readLetters(ctx context.Context) ([]ticket.DeadLetter, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	letters, lanes = []ticket.DeadLetter{}, []Lane{}
-	err = c.Queue.DeadLetters(ctx, queue.Filter{Limit: mostLetters}, func(b queue.Buried) error {
+	letters := []ticket.DeadLetter{}
+	err := c.Queue.DeadLetters(ctx, queue.Filter{Limit: mostLetters}, func(b queue.Buried) error {
 		letters = append(letters, b.DeadLetter)
 		return nil
 	})
-	if err != nil {
-		return nil, nil, err
+	return letters, err
+}
+
+func (c *console) readLanes(ctx context.Context, all bool) (queue.Overview, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	query := queue.LanesQuery{All: all, Within: workersTime}
+	if c.Accounts != nil {
+		query.Accounts = c.Accounts()
 	}
-	held, err := c.Queue.Holding(ctx)
-	for account, n := range held {
-		lanes = append(lanes, Lane{account, n})
-	}
-	return letters, lanes, err
+	return c.Queue.Lanes(ctx, query)
 }
 
 func (c *console) letters(w http.ResponseWriter, r *http.Request) {
-	letters, _, err := c.read(r.Context())
+	letters, err := c.readLetters(r.Context())
 	c.give(w, letters, err)
 }
 
+// lanes gives the accounts that are not open or hold something, or all of them when it is asked for ?all=true.
 func (c *console) lanes(w http.ResponseWriter, r *http.Request) {
-	_, lanes, err := c.read(r.Context())
-	c.give(w, lanes, err)
+	o, err := c.readLanes(r.Context(), r.URL.Query().Get("all") == "true")
+	c.give(w, o.Lanes, err)
 }
 
 func (c *console) give(w http.ResponseWriter, body any, err error) {
@@ -165,14 +166,21 @@ func (c *console) give(w http.ResponseWriter, body any, err error) {
 }
 
 func (c *console) show(w http.ResponseWriter, r *http.Request) {
-	letters, lanes, err := c.read(r.Context())
+	letters, err := c.readLetters(r.Context())
+	var o queue.Overview
+	if err == nil {
+		o, err = c.readLanes(r.Context(), false)
+	}
 	if err != nil {
 		answer(w, http.StatusServiceUnavailable, map[string]string{"error": err.Error()})
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	_ = c.page.Execute(w, map[string]any{"Letters": letters, "Lanes": lanes, "Version": c.Version, "Most": mostLetters}) // the caller is gone
+	_ = c.page.Execute(w, map[string]any{ // the caller may be gone
+		"Letters": letters, "Most": mostLetters, "Version": c.Version,
+		"Lanes": o.Lanes[:min(len(o.Lanes), mostLanes)], "AllLanes": len(o.Lanes), "Connections": o.Connections, "Workers": o.Workers,
+	})
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

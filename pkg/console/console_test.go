@@ -25,8 +25,16 @@ func (s store) DeadLetters(_ context.Context, _ queue.Filter, see func(queue.Bur
 	}})
 }
 
-func (s store) Holding(context.Context) (map[string]int, error) {
-	return map[string]int{"acme": 3}, s.err
+func (s store) Lanes(_ context.Context, query queue.LanesQuery) (queue.Overview, error) {
+	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	o := queue.Overview{Lanes: []queue.Lane{
+		{Account: "acme", State: queue.LaneDown, Held: 3, Escalated: 1, OldestAt: at, Since: at, Until: at.Add(time.Minute), NextWakeAt: at.Add(time.Hour), Failure: "refused <401>", Hint: "mend it"},
+		{Account: "shy", State: queue.LanePaused, Since: at, Hint: "passerelle lanes resume shy"},
+	}, Connections: []queue.LaneReport{{Gate: "iadvize/main", State: queue.LaneDown, Failure: "no answer"}}}
+	if query.All {
+		o.Lanes = append(o.Lanes, queue.Lane{Account: query.Accounts[0], State: queue.LaneOpen})
+	}
+	return o, s.err
 }
 func (s store) Healthy(context.Context) error { return s.err }
 
@@ -49,7 +57,7 @@ func get(t *testing.T, o Options, path, password string) (status int, body strin
 
 func TestConsole(t *testing.T) {
 	sick := errors.New("disk full")
-	well := Options{Queue: store{}, Ready: func(context.Context) error { return nil }, Version: "v1"}
+	well := Options{Queue: store{}, Accounts: func() []string { return []string{"idle"} }, Ready: func(context.Context) error { return nil }, Version: "v1"}
 	guarded := well
 	guarded.Password = "secret"
 	ill := Options{Queue: store{sick}, Ready: func(context.Context) error { return sick }}
@@ -62,9 +70,16 @@ func TestConsole(t *testing.T) {
 		holds    string
 	}{
 		{"page", well, "/", "", 200, "acme&lt;b&gt;"},
-		{"page has the lanes", well, "/", "", 200, "<td>acme</td><td>3</td>"},
+		{"page has the lanes", well, "/", "", 200, `<td>acme</td><td><strong class="down">down</strong></td><td>3, 1 of them escalated</td>`},
+		{"page says why", well, "/", "", 200, "refused &lt;401&gt;<br>mend it"},
+		{"page says when", well, "/", "", 200, "<td>2026-03-01 11:00:00 UTC</td>"},
+		{"page says what to do", well, "/", "", 200, "An operator paused it.<br><code>passerelle lanes resume shy</code>"},
+		{"page has the connections", well, "/", "", 200, "iadvize/main is down: no answer"},
+		{"page says that nobody works", well, "/", "", 200, "No worker process answers"},
 		{"letters", well, "/api/deadletters", "", 200, `"reason":"site_unknown"`},
-		{"lanes", well, "/api/lanes", "", 200, `[{"account":"acme","held":3}]`},
+		{"lanes", well, "/api/lanes", "", 200, `[{"account":"acme","state":"down","held":3,"escalated":1,"oldest_at":"2026-03-01T10:00:00Z"`},
+		{"all lanes", well, "/api/lanes?all=true", "", 200, `{"account":"idle","state":"open","held":0,"escalated":0}]`},
+		{"lanes of an ill one", ill, "/api/lanes", "", 503, "disk full"},
 		{"ready", well, "/readyz", "", 200, "UP"},
 		{"alive", ill, "/livez", "", 200, "UP"},
 		{"not ready", ill, "/readyz", "", 503, "disk full"},

@@ -47,6 +47,7 @@ type Overview struct {
 type LanesQuery struct {
 	Accounts []string      // known by name, as those of the configuration; may be nil
 	All      bool          // those too that are open and hold nothing
+	Brief    bool          // without what waits in front and when the alarm rings
 	Within   time.Duration // to wait for worker processes at most
 }
 
@@ -102,8 +103,10 @@ func (q *Queue) Lanes(ctx context.Context, query LanesQuery) (Overview, error) {
 			o.Lanes = append(o.Lanes, *lane)
 		}
 	}
-	if err := q.lookInFront(ctx, o.Lanes); err != nil {
-		return Overview{}, err
+	if !query.Brief {
+		if err := q.lookInFront(ctx, o.Lanes); err != nil {
+			return Overview{}, err
+		}
 	}
 	slices.SortFunc(o.Lanes, func(a, b Lane) int {
 		return cmp.Or(cmp.Compare(worse[b.State], worse[a.State]), cmp.Compare(b.Held, a.Held), cmp.Compare(a.Account, b.Account))
@@ -165,8 +168,8 @@ func (q *Queue) lookInFront(ctx context.Context, lanes []Lane) error {
 			}
 			if found {
 				lane.OldestAt, lane.Failure = e.ReceivedAt, cmp.Or(lane.Failure, plain(e.HeldFor, maxGateText))
-				if accountToken(e.Account) == accountToken(lane.Account) {
-					lane.Account = e.Account // it may have been known by its token
+				if token := accountToken(e.Account); lane.Account == token {
+					lane.Account = e.Account // nobody but the event knew its name
 				}
 			}
 			if lane.State != LanePaused { // whose alarm rings for nothing
