@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"passerelle/pkg/queue"
 )
@@ -20,7 +21,10 @@ type lanesCommand struct {
 	Resume lanesResumeCommand `cmd:"" help:"End a pause: what waits is worked off at once."`
 }
 
-const lanesWithin = 2 * time.Second // for the worker processes to answer
+const (
+	lanesWithin = 2 * time.Second // for the worker processes to answer
+	whyWidth    = 60              // characters
+)
 
 type lanesListCommand struct {
 	All bool `help:"Those too that are well and hold nothing."`
@@ -57,7 +61,7 @@ func printLanes(std streams, o queue.Overview, now time.Time) error {
 	} else {
 		rows := make([]table.Row, 0, len(o.Lanes))
 		for _, l := range o.Lanes {
-			rows = append(rows, table.Row{l.Account, l.State, l.Held, l.Escalated, span(now, l.OldestAt), span(now, l.Since), nextTry(l, now), callsLeft(l.Budget), whyLane(l)})
+			rows = append(rows, table.Row{l.Account, l.State, l.Held, l.Escalated, span(now, l.OldestAt), span(now, l.Since), nextTry(l, now), callsLeft(l.Budget), text.WrapSoft(whyLane(l), whyWidth)})
 		}
 		printTable(std, table.Row{"Account", "State", "Held", "Escalated", "Oldest", "State for", "Next try", "Calls left", "Why, and what to do"}, rows)
 	}
