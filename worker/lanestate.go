@@ -60,7 +60,7 @@ func (w *Worker) pauseChanged(ctx context.Context, p queue.LanePause) {
 	was := w.pauses.paused(p.Account)
 	ended := w.pauses.put(p)
 	switch {
-	case p.Paused() && !was:
+	case !was && w.pauses.paused(p.Account):
 		w.log.Info().Str("account", p.Account).Str("why", p.Why).Msg("account paused: its conversations wait")
 	case ended:
 		w.log.Info().Str("account", p.Account).Msg("account resumed")

@@ -188,6 +188,31 @@ func TestAPauseIsHeardByRunningProcesses(t *testing.T) {
 	eventually(t, "the end of the pause is known", func() bool { return !w.pauses.paused("acme") })
 }
 
+func TestAnOldPauseIsNotTakenForANewOne(t *testing.T) {
+	q := openQueue(t)
+	var versions []queue.LanePause
+	for _, change := range []func() error{
+		func() error { _, _, err := q.PauseLane(t.Context(), "acme", "", time.Now()); return err },
+		func() error { _, _, err := q.ResumeLane(t.Context(), "acme", time.Now()); return err },
+		func() error { _, _, err := q.PauseLane(t.Context(), "acme", "", time.Now()); return err },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		all, err := q.LanePauses(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, all...)
+	}
+	var p pauses
+	for _, version := range []int{0, 2, 1, 2} { // a replica that lags behind tells of the resumption late
+		if ended := p.put(versions[version]); ended || !p.paused("acme") {
+			t.Errorf("version %d: ended %v, paused %v", version, ended, p.paused("acme"))
+		}
+	}
+}
+
 func TestWhatWaitedForAPauseMayWaitAsLongAgain(t *testing.T) {
 	q := openQueue(t)
 	d := deliverer(newTown(), q, Settings{})

@@ -18,11 +18,14 @@ type pauses struct {
 // alarm that got lost in between.
 const pausedLook = time.Hour
 
-// put notes an entry, and tells whether a pause ended by it.
+// put notes an entry unless a later one is known, and tells whether a pause ended by it.
 func (p *pauses) put(entry queue.LanePause) (ended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.all[entry.Account]
+	if entry.Before(before) {
+		return false
+	}
 	if p.all == nil {
 		p.all = map[string]queue.LanePause{}
 	}

@@ -38,6 +38,9 @@ type LanePause struct {
 // Paused tells whether it is.
 func (p LanePause) Paused() bool { return !p.At.IsZero() }
 
+// Before tells whether other was written later. A replica that lags behind may still tell of the older one.
+func (p LanePause) Before(other LanePause) bool { return p.revision < other.revision }
+
 // PauseLane pauses an account, for all processes and until ResumeLane. An account that is paused already stays so from
 // when it was, with the new reason if one is given. It gives what is in force, and whether that was changed. The reason
 // is kept up to 500 characters.
