@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -34,16 +35,26 @@ func (c *cleanups) run() {
 	*c = nil
 }
 
+// natsPatience is how long a process that serves waits for a NATS that starts at the same time, or elects its leaders.
+const natsPatience = time.Minute
+
 // openQueue opens the queue of a process that serves: the NATS server of the environment, or an embedded one of its
 // own. healthy tells of the embedded server's store.
 func openQueue(ctx context.Context, e environment, log zerolog.Logger, done *cleanups) (q *queue.Queue, healthy func() error, err error) {
-	options := queue.Options{URL: e.NATSURL, Name: "passerelle", Replicas: e.NATSReplicas, Apply: e.ApplyStreams, OnDifference: reportDifference(log), OnState: func(connected bool, err error) {
-		if connected {
-			log.Info().Msg("NATS reached again")
-		} else if err != nil {
-			log.Warn().Str("cause", "connection lost").Msg("NATS out of reach; trying again every second")
-		}
-	}}
+	options := queue.Options{
+		URL: e.NATSURL, Name: "passerelle", Replicas: e.NATSReplicas, Apply: e.ApplyStreams, OnDifference: reportDifference(log),
+		OnState: func(connected bool, err error) {
+			if connected {
+				log.Info().Msg("NATS reached again")
+			} else if err != nil {
+				log.Warn().Str("cause", "connection lost").Msg("NATS out of reach; trying again every second")
+			}
+		},
+		Patience: natsPatience,
+		OnWait: func(err error) {
+			log.Warn().Err(err).Dur("within_ms", natsPatience).Msg("NATS is not ready yet; trying again")
+		},
+	}
 	healthy = func() error { return nil }
 	if e.NATSURL == "" {
 		server, err := startStore(e, embed.Options{Logger: natsLog{log}})

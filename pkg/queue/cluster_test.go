@@ -13,35 +13,60 @@ import (
 	"passerelle/pkg/queue"
 )
 
-// startCluster runs three servers in this process. They are stopped at the end of the test.
-func startCluster(t *testing.T) (nodes []*server.Server) {
+// prepareCluster makes three servers of this process, not started yet. They are stopped at the end of the test. The
+// address of the first is known before.
+func prepareCluster(t *testing.T) (nodes []*server.Server, address string) {
 	t.Helper()
 	var routes []*url.URL
 	var ports []int
+	first := freePort(t)
 	for range 3 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := listener.Addr().(*net.TCPAddr).Port
-		listener.Close()
+		port := freePort(t)
 		ports, routes = append(ports, port), append(routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 	}
 	for i, port := range ports {
+		clients := server.RANDOM_PORT
+		if i == 0 {
+			clients = first
+		}
 		node, err := server.NewServer(&server.Options{
-			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: clients, NoSigs: true, NoLog: true,
 			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
 			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port}, Routes: routes,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		node.Start()
-		t.Cleanup(func() { node.Shutdown(); node.WaitForShutdown() })
-		if !node.ReadyForConnections(time.Minute) {
-			t.Fatal("a server is not ready")
-		}
 		nodes = append(nodes, node)
+	}
+	return nodes, fmt.Sprintf("nats://127.0.0.1:%d", first)
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func startNode(t *testing.T, node *server.Server) {
+	t.Helper()
+	node.Start()
+	t.Cleanup(func() { node.Shutdown(); node.WaitForShutdown() })
+	if !node.ReadyForConnections(time.Minute) {
+		t.Fatal("a server is not ready")
+	}
+}
+
+// startCluster runs the three.
+func startCluster(t *testing.T) (nodes []*server.Server) {
+	t.Helper()
+	nodes, _ = prepareCluster(t)
+	for _, node := range nodes {
+		startNode(t, node)
 	}
 	until(t, func() bool {
 		for _, node := range nodes {
@@ -107,4 +132,80 @@ func TestWhatTheOtherReplicasHaveNotConfirmedIsNoDuplicate(t *testing.T) {
 			t.Fatalf("Publish = %v without a majority, want an error", stored)
 		}
 	}
+}
+
+func TestOpenWaitsForAClusterWithoutLeader(t *testing.T) {
+	nodes, url := prepareCluster(t)
+	startNode(t, nodes[0])
+	waits, opened := inBackground(t, queue.Options{URL: url, Replicas: 3, Patience: 2 * time.Minute})
+	t.Log("waits after:", <-waits)
+	for _, node := range nodes[1:] {
+		startNode(t, node)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("Open: %v", err)
+	}
+}
+
+func TestOpenWaitsForAServerThatIsNotThereYet(t *testing.T) {
+	port := freePort(t)
+	waits, opened := inBackground(t, queue.Options{URL: fmt.Sprintf("nats://127.0.0.1:%d", port), Patience: 2 * time.Minute})
+	t.Log("waits after:", <-waits)
+	startServer(t, &server.Options{Port: port, JetStream: true})
+	if err := <-opened; err != nil {
+		t.Errorf("Open: %v", err)
+	}
+}
+
+func inBackground(t *testing.T, o queue.Options) (waits, opened chan error) {
+	t.Helper()
+	waits, opened = make(chan error, 1), make(chan error, 1)
+	o.OnWait = func(err error) { waits <- err }
+	go func() {
+		q, err := queue.Open(t.Context(), o)
+		if err == nil {
+			q.Close()
+		}
+		opened <- err
+	}()
+	return waits, opened
+}
+
+// A leader that goes makes publishes fail or stay without an answer for a while. Trying again brings each to the disk, once.
+func TestALeaderThatGoesCostsNoEvent(t *testing.T) {
+	nodes := startCluster(t)
+	q, err := queue.Open(t.Context(), queue.Options{URL: nodes[0].ClientURL() + "," + nodes[1].ClientURL() + "," + nodes[2].ClientURL(), Replicas: 3, Patience: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	const events = 60
+	tries := 0
+	for i := range events {
+		if i == events/3 {
+			until(t, func() bool {
+				for _, node := range nodes {
+					if node.JetStreamIsStreamLeader("$G", "EVENTS") {
+						node.Shutdown()
+						return true
+					}
+				}
+				return false
+			})
+		}
+		until(t, func() bool {
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			tries++
+			_, err := q.Publish(short, closed(fmt.Sprint("c", i)))
+			if err != nil && !queue.Passing(err) {
+				t.Fatalf("Publish of event %d: %v, which does not count as passing", i, err)
+			}
+			return err == nil
+		})
+	}
+	if queued, _, err := q.Pending(t.Context()); err != nil || queued != events {
+		t.Errorf("%d events in the queue, %v, want %d", queued, err, events)
+	}
+	t.Logf("%d tries for %d events", tries, events)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,11 @@ type Options struct {
 	Replicas int                             // of each stream; 0 means 1
 	OnState  func(connected bool, err error) // told of lost and regained connections; may be nil
 
+	// Patience bounds how long Open tries again when the server is not there yet, or its cluster has no leader yet. Zero: no
+	// second try.
+	Patience time.Duration
+	OnWait   func(err error) // told once, when Open has to wait; may be nil
+
 	// What to do about settings of streams, buckets and consumers that somebody changed on the server.
 	OnDifference func(Difference) // told of each that is left alone; may be nil
 	Apply        bool             // put all right
@@ -29,6 +35,7 @@ type Options struct {
 const (
 	reconnectWait  = time.Second
 	requestTimeout = 10 * time.Second
+	openAgain      = 500 * time.Millisecond
 	minMajor       = 2
 	minMinor       = 14
 )
@@ -36,6 +43,9 @@ const (
 // ErrServerTooOld says that the server lacks what the product builds on: scheduled messages that can be trusted came
 // with 2.14.
 var ErrServerTooOld = errors.New("the NATS server is too old: 2.14 or newer is needed")
+
+// ErrNoJetStream says that the server is there and JetStream is not.
+var ErrNoJetStream = errors.New("JetStream is off on the NATS server")
 
 // Queue is a connection with its streams. Its methods may be called concurrently.
 type Queue struct {
@@ -58,12 +68,30 @@ type Queue struct {
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams, buckets and consumers. Settings
-// of existing ones that an operator changed are left alone; the error wraps ErrDrift when one breaks a guarantee. A lost
-// connection is tried again for ever.
+// of existing ones that an operator changed are left alone; the error wraps ErrDrift when one breaks a guarantee. What
+// passes by itself is waited out as Options.Patience says; what does not (credentials, an old server, no JetStream) fails
+// at once. A connection that is lost later is tried again for ever.
 func Open(ctx context.Context, o Options) (*Queue, error) {
+	begun := time.Now()
+	for waited := false; ; waited = true {
+		q, err := open(ctx, o)
+		if err == nil || !Passing(err) || time.Since(begun) >= o.Patience {
+			return q, err
+		}
+		if !waited && o.OnWait != nil {
+			o.OnWait(err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(openAgain):
+		}
+	}
+}
+
+func open(ctx context.Context, o Options) (*Queue, error) {
 	nc, err := nats.Connect(o.URL, o.connection()...)
 	if err != nil {
-		// The error of the client may hold the address with its password, so it is named by its kind only.
 		return nil, fmt.Errorf("connect to NATS: %w; check PASSERELLE_NATS_URL and that the server runs", withoutAddress(err))
 	}
 	q := &Queue{nc: nc, replicas: max(o.Replicas, 1)}
@@ -95,13 +123,42 @@ func (o Options) connection() []nats.Option {
 	return options
 }
 
+// unreached is why no connection came about. The error of the client may hold the address with its password, so it is
+// named by its kind only.
+type unreached struct {
+	why   string
+	cause error
+}
+
+func (u unreached) Error() string { return u.why }
+func (u unreached) Unwrap() error { return u.cause }
+
 func withoutAddress(err error) error {
 	for _, known := range []error{nats.ErrNoServers, nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrTimeout, nats.ErrSecureConnRequired} {
 		if errors.Is(err, known) {
 			return known
 		}
 	}
-	return errors.New("the address is not one, or the server refused")
+	var unknown *net.DNSError
+	why := "the address is not one, or the server refused"
+	switch {
+	case errors.As(err, &unknown):
+		why = "the server's name is not known"
+	case Passing(err):
+		why = "the server does not answer"
+	}
+	return unreached{why, err}
+}
+
+// setUpFailed says what to look at when a stream or bucket cannot be set up.
+func setUpFailed(what string, err error) error {
+	switch {
+	case errors.Is(err, nats.ErrNoResponders): // nobody is there for its requests, which an election does not bring about
+		return fmt.Errorf("set up %s: %w; switch it on (a jetstream block in the server's configuration)", what, ErrNoJetStream)
+	case Passing(err):
+		return fmt.Errorf("set up %s: %w; NATS gives no answer: its cluster has no leader, or the user may not use JetStream ($JS.API.>)", what, err)
+	}
+	return fmt.Errorf("set up %s: %w; JetStream must be on and the user allowed to create streams", what, err)
 }
 
 func (q *Queue) setUp(ctx context.Context, replicas int) error {
@@ -121,7 +178,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 			err = outgrow(ctx, js, s.into)
 		}
 		if err != nil {
-			return fmt.Errorf("set up stream %s: %w; JetStream must be on and the user allowed to create streams", s.config.Name, err)
+			return setUpFailed("stream "+s.config.Name, err)
 		}
 	}
 	for _, b := range []struct {
@@ -133,7 +190,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 		{batchesConfig(replicas), &q.batches}, {lanesConfig(replicas), &q.lanes},
 	} {
 		if *b.into, err = ensureBucket(ctx, js, b.config); err != nil {
-			return fmt.Errorf("set up bucket %s: %w", b.config.Bucket, err)
+			return setUpFailed("bucket "+b.config.Bucket, err)
 		}
 	}
 	if _, err := q.LedgerSince(ctx); err != nil {

@@ -22,11 +22,12 @@ const (
 	Duplicate                   // the same event is on the disk already, or was lately
 )
 
-// limitsCode stands for a full stream and for a subject that is taken; only the words tell the two apart.
-const limitsCode = 10077
-
 // Publish stores an event durably: when it returns without an error, the event is on the disk of the server. An error
-// means that it may not be.
+// means that it may not be; it wraps ErrFull when there is no room, and [Passing] tells whether another try may help.
+//
+// The same event may be published again and again, after an error too: its Nats-Msg-Id makes the server answer a repeat
+// as a duplicate for ten minutes, and one subject for each end of a conversation does as long as that waits. One that
+// comes even later finds the ledger.
 func (q *Queue) Publish(ctx context.Context, e ticket.Event) (Stored, error) {
 	body, err := json.Marshal(e)
 	if err != nil {
@@ -44,6 +45,8 @@ func (q *Queue) Publish(ctx context.Context, e ticket.Event) (Stored, error) {
 		return Accepted, nil
 	case stillPending(err):
 		return Duplicate, nil
+	case full(err):
+		return 0, fmt.Errorf("store event: %w: %w", ErrFull, err)
 	default:
 		return 0, fmt.Errorf("store event: %w", err)
 	}
@@ -51,5 +54,5 @@ func (q *Queue) Publish(ctx context.Context, e ticket.Event) (Stored, error) {
 
 func stillPending(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == limitsCode && strings.Contains(api.Description, "per subject")
+	return errors.As(err, &api) && api.ErrorCode == codeStreamRefused && strings.Contains(api.Description, "per subject")
 }
