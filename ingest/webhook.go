@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -42,18 +43,23 @@ type Handler struct {
 	meter Meter
 	now   func() time.Time
 	mux   *http.ServeMux
+
+	storing chan struct{} // one place for each webhook on its way into the store
+	ending  chan struct{} // closed by Drain
+	drain   sync.Once
+	trouble trouble
+	seldom  seldom
 }
 
-// Bounds of a request.
-const (
-	maxBody    = 1 << 20
-	storeTime  = 8 * time.Second // iAdvize waits 30 s; a refusal before that leaves room for its retries
-	retryAfter = "10"            // seconds: iAdvize's own delay before it tries again
-)
+const maxBody = 1 << 20 // bytes
 
 // New makes the handler. The meter may be nil.
 func New(store Store, sites Sites, log zerolog.Logger, meter Meter) *Handler {
-	h := &Handler{store: store, sites: sites, log: log, meter: meter, now: time.Now, mux: http.NewServeMux()}
+	h := &Handler{
+		store: store, sites: sites, log: log, meter: meter, now: time.Now, mux: http.NewServeMux(),
+		storing: make(chan struct{}, mostStoring), ending: make(chan struct{}),
+		trouble: trouble{log: log},
+	}
 	h.mux.HandleFunc("POST /webhooks/iadvize", h.webhook)
 	h.mux.HandleFunc("GET /plugins/closing-form", h.closingForm)
 	// iAdvize checks this address from time to time, unsigned, and calls the app unhealthy otherwise.
@@ -68,6 +74,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.Serv
 
 // webhook answers 202 once the event is stored, or when it needs no storing.
 func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
+	// What can be stored is stored when the caller hung up, too. The time runs from here: iAdvize's does.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTime)
+	defer cancel()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		var tooLong *http.MaxBytesError
@@ -108,37 +117,7 @@ func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	h.keep(w, r, event)
-}
-
-func (h *Handler) keep(w http.ResponseWriter, r *http.Request, event ticket.Event) {
-	// What is stored stays stored when the caller hangs up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTime)
-	defer cancel()
-	if event.Kind == ticket.KindClosed && h.done(ctx, event) {
-		h.accept(w, "duplicate")
-		return
-	}
-	stored, err := h.store.Publish(ctx, event)
-	if err != nil {
-		h.log.Error().Err(err).Str("conversation", event.ConversationID).Msg("webhook not stored; iAdvize is asked to send it again")
-		w.Header().Set("Retry-After", retryAfter)
-		h.refuse(w, r, http.StatusServiceUnavailable, "the event could not be stored; send it again")
-		return
-	}
-	if stored == queue.Duplicate {
-		h.accept(w, "duplicate")
-		return
-	}
-	h.log.Debug().Str("conversation", event.ConversationID).Str("event", string(event.Kind)).Str("site", event.Site).Msg("event stored")
-	h.accept(w, "accepted")
-}
-
-// done tells whether the ledger knows the end of this conversation as dealt with. If it cannot be read the event is
-// stored: the worker finds out.
-func (h *Handler) done(ctx context.Context, event ticket.Event) bool {
-	entry, found, err := h.store.Look(ctx, event.Job())
-	return err == nil && found && entry.State != queue.StateIntended
+	h.keep(ctx, w, event)
 }
 
 // signers gives the connections whose secret signed the message.
@@ -148,7 +127,9 @@ func (h *Handler) signers(signature string, message []byte) []string {
 	}
 	secrets, err := h.sites.WebhookSecrets()
 	if err != nil {
-		h.log.Error().Err(err).Msg("webhook secrets cannot be resolved; webhooks signed with them are refused")
+		if silent, due := h.seldom.due("secrets", h.now()); due {
+			h.log.Error().Err(err).Int("more_before", silent).Msg("webhook secrets cannot be resolved; webhooks signed with them are refused")
+		}
 	}
 	var signers []string
 	for connection, all := range secrets {
@@ -166,7 +147,9 @@ func (h *Handler) accept(w http.ResponseWriter, status string) {
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
 	h.count(http.StatusText(status))
-	h.log.Warn().Int("status", status).Str("path", r.URL.Path).Str("why", why).Msg("request refused")
+	if silent, due := h.seldom.due(r.Pattern+" "+http.StatusText(status), h.now()); due {
+		h.log.Warn().Int("status", status).Str("path", r.URL.Path).Str("why", why).Int("more_before", silent).Msg("request refused")
+	}
 	answer(w, status, map[string]string{"error": why})
 }
 

@@ -110,7 +110,9 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 	if slices.Contains(roles, "ingest") {
 		s.sweep = wireSweep(e, q, s.works, log, metrics)
 		handler := ingest.New(q, s.works.directory, log, metrics)
-		if err := s.listen("ingest", e.IngestAddr, ingest.Server(handler)); err != nil {
+		server := ingest.Server(handler)
+		server.RegisterOnShutdown(handler.Drain)
+		if err := s.listen("ingest", e.IngestAddr, server); err != nil {
 			return s, err
 		}
 	}
