@@ -35,6 +35,8 @@ type environment struct {
 	Patience        time.Duration `default:"15m"` // how long a conversation may stay unreadable at iAdvize
 	JobExpiry       time.Duration `split_words:"true" default:"72h"`
 	SweepEvery      time.Duration `split_words:"true" default:"5m"`
+
+	RedisState func(healthy bool) `ignored:"true"` // told when Redis goes and when it is back; may be nil
 }
 
 const prefix = "PASSERELLE"

@@ -97,6 +97,7 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 		return s, err
 	}
 	reportSecrets(config, log)
+	e.RedisState = reportRedis(log)
 	if s.works, err = wireWorks(e, config, q, &s.done); err != nil {
 		return s, err
 	}

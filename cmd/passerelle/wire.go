@@ -252,7 +252,7 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 	var redis *cache.Redis
 	if e.RedisURL != "" {
 		var err error
-		if redis, err = cache.OpenRedis(e.RedisURL); err != nil {
+		if redis, err = cache.OpenRedis(e.RedisURL, cache.RedisState(e.RedisState)); err != nil {
 			return works{}, usageError{fmt.Errorf("PASSERELLE_REDIS_URL: %w", err)}
 		}
 		done.add(func() { _ = redis.Close() })
@@ -269,4 +269,14 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 		Bulk:          all.bulk,
 	}, worker.Settings{Slots: e.WorkerSlots, Patience: e.Patience, Expiry: e.JobExpiry})
 	return works{directory, deliverer, all}, nil
+}
+
+func reportRedis(log zerolog.Logger) func(healthy bool) {
+	return func(healthy bool) {
+		if healthy {
+			log.Info().Msg("Redis reached again")
+			return
+		}
+		log.Warn().Msg("Redis out of reach; going on without it: more calls go to Zendesk and iAdvize")
+	}
 }

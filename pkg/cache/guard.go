@@ -15,6 +15,10 @@ type guard struct {
 	mu       sync.Mutex
 	failures int
 	until    time.Time // no calls before this time, once limit is reached
+
+	tell   func(healthy bool) // may be nil; told when healthy changes
+	toldMu sync.Mutex         // held while it is told, so that the last word is right
+	told   bool               // guarded by toldMu; of being unhealthy
 }
 
 func (g *guard) allow() bool {
@@ -33,16 +37,37 @@ func (g *guard) allow() bool {
 
 func (g *guard) succeeded() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	changed := g.failures >= g.limit
 	g.failures = 0
+	g.mu.Unlock()
+	if changed {
+		g.news()
+	}
 }
 
 func (g *guard) failed() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.failures++
+	changed := g.failures == g.limit
 	if g.failures >= g.limit {
 		g.until = g.now().Add(g.pause)
+	}
+	g.mu.Unlock()
+	if changed {
+		g.news()
+	}
+}
+
+// news tells how the server is, unless that was told already.
+func (g *guard) news() {
+	if g.tell == nil {
+		return
+	}
+	g.toldMu.Lock()
+	defer g.toldMu.Unlock()
+	if ill := !g.healthy(); ill != g.told {
+		g.told = ill
+		g.tell(!ill)
 	}
 }
 

@@ -42,6 +42,10 @@ func RedisPause(failures int, pause time.Duration) RedisOption {
 	return func(r *Redis) { r.guard.limit, r.guard.pause = failures, pause }
 }
 
+// RedisState is told when the server is left alone after repeated failures, and when it answers again. The function must
+// not block and not call the connection; it is never called concurrently. A server that was never in trouble is not told of.
+func RedisState(tell func(healthy bool)) RedisOption { return func(r *Redis) { r.guard.tell = tell } }
+
 // RedisClock replaces [time.Now] where the pause is reckoned. The function must be safe for concurrent use.
 func RedisClock(now func() time.Time) RedisOption { return func(r *Redis) { r.guard.now = now } }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -342,6 +343,39 @@ func TestRedisPauseOption(t *testing.T) {
 	clock.step(time.Nanosecond)
 	if r.Get(t.Context(), "a"); r.Stats().Calls != 2 {
 		t.Error("not called after the pause")
+	}
+}
+
+func TestRedisStateIsToldWhenItChanges(t *testing.T) {
+	clock := newSteppedClock()
+	url, p := redistest.Start(t, "maxmemory-policy noeviction")
+	var told []bool // never called concurrently
+	r := open(t, url, RedisClock(clock.now), RedisTimeout(2*time.Second), RedisState(func(healthy bool) { told = append(told, healthy) }))
+	use := func(times int) {
+		var all sync.WaitGroup
+		for range times {
+			all.Go(func() { r.Set(t.Context(), "a", []byte("1"), time.Minute) })
+		}
+		all.Wait()
+	}
+	use(20)
+	direct(t, p, []any{"CONFIG", "SET", "maxmemory", "1"})
+	use(20) // a full server answers
+	for range 2 {
+		p.Kill()
+		use(20)
+		clock.step(time.Hour)
+		use(20) // one of them tries again
+		p.Restart()
+		eventually(t, "Redis is back", func() bool {
+			clock.step(time.Hour)
+			use(1)
+			return r.Healthy()
+		})
+		use(20)
+	}
+	if want := []bool{false, true, false, true}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
 	}
 }
 
