@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -34,16 +35,20 @@ const (
 
 // Server is a running server. Its methods may be called concurrently.
 type Server struct {
-	nats *server.Server
+	nats atomic.Pointer[server.Server] // nil while it starts anew, see keepWritable
 	lock *flock.Flock
 	door *door
-	stop sync.Once
+
+	stop    sync.Once
+	closing chan struct{} // closed by Close
+	watch   sync.WaitGroup
 }
 
 // Start locks the folder and starts the server on it, without a listening port. Every publish is on the disk before it
 // is acknowledged. Other processes of the same user get in by the folder's socket (see Dial), which the commands use.
 // The error wraps ErrInUse when another process has the folder: nats-server itself would start on it and damage it. It
-// wraps ErrKey when the key is not the store's, and ErrUnreadable when a stream on the disk is not read.
+// wraps ErrKey when the key is not the store's, and ErrUnreadable when a stream on the disk is not read. A disk that was
+// full is written again once there is room, without the caller's doing.
 func Start(o Options) (*Server, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
@@ -56,20 +61,22 @@ func Start(o Options) (*Server, error) {
 	if !locked {
 		return nil, fmt.Errorf("%w: %s; stop that process, or set PASSERELLE_DATA_DIR to another folder", ErrInUse, o.Dir)
 	}
-	s, err := start(o)
+	nats, err := start(o)
 	if err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	s.lock = lock
-	s.door, err = openDoor(o.Dir, s.nats.InProcessConn)
+	s := &Server{lock: lock, closing: make(chan struct{})}
+	s.nats.Store(nats)
+	s.door, err = openDoor(o.Dir, s.InProcessConn)
 	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open the data folder's socket: %w", err)
 	}
+	s.watch.Go(func() { s.keepWritable(o) })
 	return s, nil
 }
 
-func start(o Options) (*Server, error) {
+func start(o Options) (*server.Server, error) {
 	if err := checkKey(o.Dir, o.Key); err != nil {
 		return nil, err
 	}
@@ -100,15 +107,25 @@ func start(o Options) (*Server, error) {
 		nats.WaitForShutdown()
 		return nil, err
 	}
-	return &Server{nats: nats}, nil
+	return nats, nil
 }
 
 // InProcessConn gives a connection to the server that uses no network.
-func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
+func (s *Server) InProcessConn() (net.Conn, error) {
+	nats := s.nats.Load()
+	if nats == nil {
+		return nil, errStopped
+	}
+	return nats.InProcessConn()
+}
 
 // Healthy gives an error when the store can no longer be written.
 func (s *Server) Healthy() error {
-	if status := s.nats.Healthz(&server.HealthzOptions{}); status.Error != "" {
+	nats := s.nats.Load()
+	if nats == nil {
+		return errStopped
+	}
+	if status := nats.Healthz(&server.HealthzOptions{}); status.Error != "" {
 		return fmt.Errorf("embedded NATS server: %s", status.Error)
 	}
 	return nil
@@ -117,11 +134,12 @@ func (s *Server) Healthy() error {
 // Close stops the server and unlocks the folder. Clients must be closed before. It may be called twice.
 func (s *Server) Close() {
 	s.stop.Do(func() {
+		close(s.closing)
+		s.watch.Wait()
 		if s.door != nil {
 			s.door.close()
 		}
-		s.nats.Shutdown()
-		s.nats.WaitForShutdown()
+		s.stopNATS()
 		if s.lock != nil {
 			_ = s.lock.Unlock() // the lock ends with the process at the latest
 		}
