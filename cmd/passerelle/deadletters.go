@@ -188,7 +188,7 @@ func (c deadDiscardCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		if len(all) > 0 && !c.Yes {
-			_, _ = fmt.Fprintf(std.err, "Discard %d dead letters? Their conversations get no ticket. [y/N] ", len(all))
+			_, _ = fmt.Fprintf(std.err, "Discard %s? No ticket is made of what was discarded. [y/N] ", plural(len(all), "dead letter"))
 			line, _ := bufio.NewReader(std.in).ReadString('\n') // no answer is a no
 			if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
 				return errors.New("nothing was discarded; answer y, or give --yes")
