@@ -93,6 +93,7 @@ func TestProblems(t *testing.T) {
 		{"no such variable in a value", "      tags: [iadvize]\n", "      values: {360000000024: '{custom.order} {nam}'}\n", "sites.acme-fr.tickets.values.360000000024: expected variables"},
 		{"no such priority", "      tags: [iadvize]\n", "      priority: top\n", "sites.acme-fr.tickets.priority: expected one of low, normal, high, urgent"},
 		{"no such type", "      tags: [iadvize]\n", "      type: wish\n", "sites.acme-fr.tickets.type: expected one of"},
+		{"a fraction", "project_id: 1234", "project_id: 1234.7", "project_id: expected a whole number"},
 		{"wrong type", "project_id: 1234", "project_id: many", "x.yaml:15: project_id: expected a whole number"},
 		{"unknown connection", "iadvize: main", "iadvize: other", "x.yaml:14: sites.acme-fr.iadvize: expected the name"},
 		{"unknown account", "zendesk: acme\n    locale", "zendesk: other\n    locale", "x.yaml:16: sites.acme-fr.zendesk: expected the name"},

@@ -22,6 +22,7 @@ func (c *checker) site(config *Config, name string, e Entry) {
 	if _, known := config.Zendesk[e.Zendesk]; !known {
 		c.fail(key+".zendesk", "expected the name of an entry under zendesk")
 	}
+	c.whole(key+".project_id", key+".tickets.form_id", key+".tickets.brand_id", key+".tickets.group_id")
 	if e.ProjectID <= 0 {
 		c.fail(key+".project_id", "expected iAdvize's id of the project, a positive number")
 	}
