@@ -1,0 +1,170 @@
+package cache
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"passerelle/pkg/cache/redistest"
+)
+
+var ahead = Policy{
+	Ahead: time.Minute, Alone: true, Fresh: 10 * time.Minute, Stale: time.Hour, Negative: 30 * time.Second, Shared: 20 * time.Minute,
+}
+
+func TestAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newSource(map[string]agent{"a": {1}})
+		c := New("agents", ahead, nil, src.load)
+		wantValue(t, c, "a", 1)
+		time.Sleep(time.Minute)
+		block := make(chan struct{})
+		src.set(func(s *source) { s.values["a"], s.block = agent{2}, block })
+		for range 5 { // nobody waits for the source
+			wantValue(t, c, "a", 1)
+		}
+		synctest.Wait()
+		wantAsked(t, src, "a", 2)
+		close(block)
+		synctest.Wait()
+		wantValue(t, c, "a", 2)
+
+		// A source that fails is asked again once in a while; the old value stays.
+		src.fail(errSource)
+		time.Sleep(time.Minute)
+		for range 3 {
+			wantValue(t, c, "a", 2)
+			synctest.Wait()
+		}
+		wantAsked(t, src, "a", 3)
+		time.Sleep(failPause)
+		wantValue(t, c, "a", 2)
+		synctest.Wait()
+		wantAsked(t, src, "a", 4)
+
+		// What is gone is gone.
+		src.set(func(s *source) { delete(s.values, "a"); s.err = nil })
+		time.Sleep(failPause)
+		wantValue(t, c, "a", 2)
+		synctest.Wait()
+		wantMissing(t, c, "a")
+		wantAsked(t, src, "a", 5)
+	})
+}
+
+func TestForgottenWhileRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newSource(map[string]agent{"a": {1}})
+		c := New("agents", ahead, nil, src.load)
+		wantValue(t, c, "a", 1)
+		time.Sleep(time.Minute)
+		block := make(chan struct{})
+		src.set(func(s *source) { s.values["a"], s.block = agent{2}, block })
+		wantValue(t, c, "a", 1)
+		synctest.Wait()
+		c.Forget(t.Context(), "a")
+		src.set(func(s *source) { s.values["a"], s.block = agent{3}, nil })
+		wantValue(t, c, "a", 3)
+		close(block)
+		synctest.Wait()
+		wantValue(t, c, "a", 3)
+	})
+}
+
+// Of several processes one asks the source, the first time and ahead; the others get what it was told.
+func TestAlone(t *testing.T) {
+	url, _ := redistest.Start(t)
+	clock := newSteppedClock()
+	src := newSource(map[string]agent{"a": {1}})
+	var caches []*Cache[agent]
+	for range 5 {
+		caches = append(caches, New("agents", ahead, open(t, url), src.load, Clock(clock.now)))
+	}
+	block := make(chan struct{})
+	src.set(func(s *source) { s.block = block })
+	var all sync.WaitGroup
+	for _, c := range caches {
+		all.Go(func() {
+			if got, _, err := c.Get(t.Context(), "a"); err != nil || got.ID != 1 {
+				t.Errorf("Get = %v, %v", got, err)
+			}
+		})
+	}
+	eventually(t, "the source is asked", func() bool { return src.asked("a") == 1 })
+	close(block)
+	all.Wait()
+	wantAsked(t, src, "a", 1)
+
+	src.put("a", 2)
+	clock.step(time.Minute)
+	eventually(t, "everybody has the new value", func() bool {
+		news := 0
+		for _, c := range caches {
+			clock.step(time.Second) // wakes those who found that another one asked
+			if got, _, err := c.Get(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			} else if got.ID == 2 {
+				news++
+			}
+		}
+		return news == len(caches) || src.asked("a") > 2
+	})
+	wantAsked(t, src, "a", 2)
+}
+
+func TestAloneWhileAnotherAsks(t *testing.T) {
+	url, p := redistest.Start(t)
+	clock := newSteppedClock()
+	src := newSource(map[string]agent{"a": {1}})
+	c := New("agents", ahead, open(t, url), src.load, Clock(clock.now), LoadTimeout(time.Second))
+	wantValue(t, c, "a", 1)
+	src.put("a", 2)
+	direct(t, p, []any{"SET", redisKey + ":asking", "1"})
+	clock.step(time.Minute)
+	wantValue(t, c, "a", 1)
+	eventually(t, "the value rests", func() bool {
+		return c.memory.get("a").resting(clock.now()) && !c.memory.get("a").resting(clock.now().Add(otherPause))
+	})
+	wantAsked(t, src, "a", 1)
+	// A process that holds the lease for ever keeps nobody from the source for longer than a load may take.
+	c.Forget(t.Context(), "a")
+	wantValue(t, c, "a", 2)
+	wantAsked(t, src, "a", 2)
+}
+
+func TestAloneWithoutRedis(t *testing.T) {
+	url, p := redistest.Start(t)
+	src := newSource(map[string]agent{"a": {1}})
+	clock := newSteppedClock()
+	c := New("agents", ahead, open(t, url), src.load, Clock(clock.now))
+	wantValue(t, c, "a", 1)
+	p.Kill()
+	src.put("a", 2)
+	clock.step(time.Minute)
+	eventually(t, "the new value", func() bool {
+		got, _, err := c.Get(t.Context(), "a")
+		return err == nil && got.ID == 2
+	})
+}
+
+type text string
+
+func (s text) Size() int { return len(s) }
+
+func TestMaxBytes(t *testing.T) {
+	c := New("texts", Policy{Fresh: time.Hour, MaxBytes: 100_000}, nil, func(context.Context, string) (text, bool, error) {
+		return text(strings.Repeat("x", 10_000)), true, nil
+	})
+	for i := range 100 {
+		if _, found, err := c.Get(t.Context(), strings.Repeat("k", i)); !found || err != nil {
+			t.Fatal(found, err)
+		}
+	}
+	c.memory.entries.CleanUp()
+	if n := c.Stats().Entries; n > 9 || n < 5 {
+		t.Errorf("%d entries of 10 kB in 100 kB", n)
+	}
+}
