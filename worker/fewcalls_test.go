@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passerelle/pkg/cache"
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/sim/simzendesk"
 	"passerelle/pkg/site"
@@ -17,8 +18,10 @@ import (
 	"passerelle/pkg/zendesk"
 )
 
-// memo is a ledger in memory.
+// memo is a ledger in memory, kept for ever, as far as a ticket that nothing goes wrong with needs one.
 type memo struct {
+	Ledger
+
 	mu      sync.Mutex
 	entries map[ticket.Job]queue.Entry
 }
@@ -36,6 +39,8 @@ func (m *memo) Write(_ context.Context, job ticket.Job, _, e queue.Entry) (queue
 	m.entries[job] = e
 	return e, nil
 }
+
+func (m *memo) LedgerSince(context.Context) (time.Time, error) { return time.Time{}, nil }
 
 func (m *memo) LeaseToken(context.Context, string, time.Duration) (func(), bool, error) {
 	return func() {}, true, nil
@@ -82,7 +87,7 @@ func openAgency(t *testing.T) *agency {
 	a.deliverer = NewDeliverer(World{
 		Directory:     directory,
 		Conversations: func(string) (Conversations, bool) { return world, true },
-		Tickets:       func(string) (Tickets, bool) { return client, true },
+		Tickets:       func(string, limit.Rank) (Tickets, bool) { return client, true },
 		Ledger:        &memo{entries: map[ticket.Job]queue.Entry{}},
 	}, Settings{})
 	world.read = func(id string) (ticket.Conversation, error) {

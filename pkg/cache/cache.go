@@ -17,12 +17,24 @@ type Policy struct {
 	Stale time.Duration
 	// Negative is how long "not found" is remembered, in memory and in Redis.
 	Negative time.Duration
+	// Ahead is the age from which a value that is still fresh is asked for again while callers get the one there is, so that
+	// none of them waits. It counts from when the source was asked. Zero: it never is.
+	Ahead time.Duration
+	// Alone lets one process at a time ask the source for a key, as long as Redis answers. The others go on with what they
+	// have, or wait for what that one puts into Redis.
+	Alone bool
 	// Shared is how long a value lives in Redis, counted from when the source was asked for it. A copy in memory
 	// that came from Redis does not stay fresh for longer. Zero leaves Redis out.
 	Shared time.Duration
 	// MaxEntries bounds the number of keys in memory. Zero means [DefaultMaxEntries].
 	MaxEntries int
+	// MaxBytes bounds the memory of the values, in bytes as their Size tells. It takes the place of MaxEntries. Zero: it is
+	// not bounded so.
+	MaxBytes uint64
 }
+
+// Sized is a value that tells how many bytes of memory it takes.
+type Sized interface{ Size() int }
 
 // DefaultMaxEntries bounds the memory of a cache whose policy sets no bound.
 const DefaultMaxEntries = 10_000
@@ -66,7 +78,7 @@ func New[T any](name string, policy Policy, redis *Redis, load Load[T], opts ...
 	return &Cache[T]{
 		name: name, policy: policy, redis: redis, load: load,
 		now: set.now, loadTimeout: set.loadTimeout, retryAfter: set.retryAfter, patience: set.patience,
-		memory: newMemory[T](policy.MaxEntries, set.now), forgotten: newForgotten(policy.Shared),
+		memory: newMemory[T](policy, set.now), forgotten: newForgotten(policy.Shared),
 	}
 }
 
@@ -80,6 +92,7 @@ func (c *Cache[T]) Get(ctx context.Context, key string) (T, bool, error) {
 	e := c.memory.get(key)
 	if e.fresh(now) {
 		c.hit(&c.counters.memoryHits, e)
+		c.renewAhead(ctx, key, e, now)
 		return e.value, e.found, nil
 	}
 	if e.usable(now) && e.resting(now) {

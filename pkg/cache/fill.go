@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // fill gets the entry of key from Redis or the source and stores it. Singleflight runs one at a time for a key.
@@ -18,15 +19,27 @@ func (c *Cache[T]) fill(ctx context.Context, key string) (*entry[T], error) {
 	answer := redisDown
 	if c.redis != nil {
 		var e *entry[T]
-		if e, answer = c.fromRedis(ctx, key); e != nil {
+		release := func() {}
+		if c.policy.Alone {
+			e, answer, release = c.awaitTurn(ctx, key)
+		} else {
+			e, answer = c.fromRedis(ctx, key)
+		}
+		defer release()
+		if e != nil {
 			c.remember(key, e, load)
 			return e, nil
 		}
 	}
+	return c.ask(ctx, key, load, answer, c.retryAfter)
+}
+
+// ask asks the source and keeps its answer in both tiers. What is in memory rests for a while when the source fails.
+func (c *Cache[T]) ask(ctx context.Context, key string, load *loading, answer redisAnswer, rest time.Duration) (*entry[T], error) {
 	e, err := c.fromSource(ctx, key)
 	if err != nil {
 		if old := c.memory.get(key); old != nil {
-			old.rest(c.now().Add(c.retryAfter))
+			old.rest(c.now().Add(rest))
 		}
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -11,14 +12,26 @@ type memory[T any] struct {
 	entries *otter.Cache[string, *entry[T]]
 }
 
-func newMemory[T any](maxEntries int, now func() time.Time) *memory[T] {
-	return &memory[T]{entries: otter.Must(&otter.Options[string, *entry[T]]{
-		MaximumSize: maxEntries,
+func newMemory[T any](policy Policy, now func() time.Time) *memory[T] {
+	options := &otter.Options[string, *entry[T]]{
+		MaximumSize: policy.MaxEntries,
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *entry[T]]) time.Duration {
 			return e.Value.staleUntil.Sub(now())
 		}),
 		Clock: ticklessClock{now: now},
-	})}
+	}
+	if policy.MaxBytes > 0 {
+		options.MaximumSize, options.MaximumWeight = 0, policy.MaxBytes
+		options.Weigher = func(key string, e *entry[T]) uint32 {
+			const entryBytes = 200 // about, of the entry itself and its place
+			size := entryBytes + len(key)
+			if sized, ok := any(e.value).(Sized); ok {
+				size += sized.Size()
+			}
+			return uint32(min(max(size, 1), math.MaxUint32))
+		}
+	}
+	return &memory[T]{entries: otter.Must(options)}
 }
 
 func (m *memory[T]) get(key string) *entry[T] {

@@ -15,39 +15,50 @@ import (
 
 // Account is what a Zendesk account tells of itself.
 type Account interface {
+	Agents(ctx context.Context) ([]ticket.AgentUser, error)
 	Agent(ctx context.Context, email string) (ticket.AgentUser, bool, error)
 	Form(ctx context.Context, id int64) (ticket.Form, error)
 }
 
-// How long what is known of accounts is used. A form that was mended in Zendesk is seen within a minute by the workers
-// and at once by a replay, which asks anew.
+// How long what is known of accounts is used. It is asked for anew before it is old, while tickets go on with what there
+// is, by one process for all. What was mended in Zendesk is seen within a quarter of an hour or so, and at once by what
+// would be a dead letter, and by a replay, which ask anew.
 var (
-	agentPolicy = cache.Policy{Fresh: 5 * time.Minute, Stale: 24 * time.Hour, Negative: 30 * time.Second, Shared: 15 * time.Minute}
-	formPolicy  = cache.Policy{Fresh: time.Minute, Stale: 24 * time.Hour, Negative: 30 * time.Second, Shared: 2 * time.Minute}
-	sitePolicy  = cache.Policy{Fresh: time.Minute, Stale: 24 * time.Hour, Negative: 5 * time.Second, Shared: 15 * time.Minute}
+	rosterPolicy = cache.Policy{
+		Ahead: 10 * time.Minute, Fresh: time.Hour, Stale: 6 * time.Hour, Negative: 10 * time.Minute, Shared: 2 * time.Hour, Alone: true, MaxBytes: 64 << 20,
+	}
+	// Who is not in the list of agents, or not as it says.
+	agentPolicy = cache.Policy{Fresh: 5 * time.Minute, Stale: 24 * time.Hour, Negative: 10 * time.Minute, Shared: 15 * time.Minute}
+	formPolicy  = cache.Policy{
+		Ahead: 15 * time.Minute, Fresh: 30 * time.Minute, Stale: 24 * time.Hour, Negative: 30 * time.Second, Shared: time.Hour, Alone: true,
+	}
+	sitePolicy = cache.Policy{Fresh: time.Minute, Stale: 24 * time.Hour, Negative: 5 * time.Second, Shared: 15 * time.Minute}
 )
 
 // Directory answers what the workers ask about sites, agents and forms. Its methods may be called concurrently.
 type Directory struct {
-	config atomic.Pointer[Config]
-	agents *cache.Cache[ticket.AgentUser]
-	forms  *cache.Cache[ticket.Form]
-	sites  *cache.Cache[ticket.Site]
-	file   atomic.Pointer[watchedFile] // nil until Watch
+	config  atomic.Pointer[Config]
+	rosters *cache.Cache[roster]           // by account
+	agents  *cache.Cache[ticket.AgentUser] // those that the rosters leave open
+	forms   *cache.Cache[ticket.Form]
+	sites   *cache.Cache[ticket.Site]
+	file    atomic.Pointer[watchedFile] // nil until Watch
 
 	choosing sync.Mutex // held while it is decided what is in force
 	applied  Origin     // guarded by choosing
 
 	refreshMu sync.Mutex
-	refreshed map[string]time.Time // guarded by refreshMu; when each site was asked for anew
+	refreshed map[string]time.Time        // guarded by refreshMu; when each site was asked for anew
+	doubts    map[string]map[string]doubt // guarded by refreshMu; by account and site
 }
 
 // errNoAccount says that an account left the configuration while its job was under way.
 var errNoAccount = errors.New("the account is not in the configuration")
 
-// NewDirectory makes a directory on a configuration. account gives the client of an account; redis may be nil.
-func NewDirectory(config *Config, redis *cache.Redis, account func(name string) (Account, bool)) *Directory {
-	d := &Directory{refreshed: map[string]time.Time{}}
+// NewDirectory makes a directory on a configuration. account gives the client of an account; redis may be nil. The options
+// are for its caches.
+func NewDirectory(config *Config, redis *cache.Redis, account func(name string) (Account, bool), opts ...cache.Option) *Directory {
+	d := &Directory{refreshed: map[string]time.Time{}, doubts: map[string]map[string]doubt{}}
 	d.config.Store(config)
 	find := func(key string) (Account, string, error) {
 		name, rest, _ := strings.Cut(key, "/")
@@ -56,13 +67,21 @@ func NewDirectory(config *Config, redis *cache.Redis, account func(name string) 
 		}
 		return nil, "", errNoAccount
 	}
+	d.rosters = cache.New("rosters", rosterPolicy, redis, func(ctx context.Context, key string) (roster, bool, error) {
+		a, _, err := find(key)
+		if err != nil {
+			return roster{}, false, err
+		}
+		return loadRoster(ctx, a)
+	}, append([]cache.Option{cache.LoadTimeout(rosterTimeout)}, opts...)...)
 	d.agents = cache.New("agents", agentPolicy, redis, func(ctx context.Context, key string) (ticket.AgentUser, bool, error) {
-		a, email, err := find(key)
+		a, rest, err := find(key)
 		if err != nil {
 			return ticket.AgentUser{}, false, err
 		}
+		_, email, _ := strings.Cut(rest, "/")
 		return a.Agent(ctx, email)
-	})
+	}, opts...)
 	d.forms = cache.New("forms", formPolicy, redis, func(ctx context.Context, key string) (ticket.Form, bool, error) {
 		a, id, err := find(key)
 		if err != nil {
@@ -70,13 +89,13 @@ func NewDirectory(config *Config, redis *cache.Redis, account func(name string) 
 		}
 		form, err := a.Form(ctx, formID(id))
 		return form, err == nil, err
-	})
+	}, opts...)
 	// The key holds the revision of the configuration, so that an edit is never masked by what Redis remembers.
 	d.sites = cache.New("sites", sitePolicy, redis, func(_ context.Context, key string) (ticket.Site, bool, error) {
 		parts := strings.Split(key, "/")
 		s, ok := d.config.Load().Site(parts[1], formID(parts[2]))
 		return s, ok, nil
-	})
+	}, opts...)
 	return d
 }
 
@@ -101,19 +120,10 @@ func (d *Directory) Site(ctx context.Context, platform string, projectID int64) 
 	return s, ok
 }
 
-// Agent gives the agent of an account with that e-mail, and whether there is one.
-func (d *Directory) Agent(ctx context.Context, account, email string) (ticket.AgentUser, bool, error) {
-	return d.agents.Get(ctx, agentKey(account, email))
-}
-
 // Form gives a ticket form of an account; id 0 is its default form.
 func (d *Directory) Form(ctx context.Context, account string, id int64) (ticket.Form, error) {
 	form, _, err := d.forms.Get(ctx, formKey(account, id))
 	return form, err
-}
-
-func agentKey(account, email string) string {
-	return account + "/" + strings.ToLower(strings.TrimSpace(email))
 }
 
 func formKey(account string, id int64) string { return account + "/" + strconv.FormatInt(id, 10) }

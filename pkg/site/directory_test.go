@@ -18,7 +18,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-type account struct{ agents, forms int }
+type account struct{ lists, agents, forms int }
+
+func (a *account) Agents(context.Context) ([]ticket.AgentUser, error) {
+	a.lists++
+	return []ticket.AgentUser{{ID: 7, Email: "chloe@example.com", Active: true}}, nil
+}
 
 func (a *account) Agent(_ context.Context, email string) (ticket.AgentUser, bool, error) {
 	a.agents++
@@ -66,8 +71,8 @@ func TestDirectory(t *testing.T) {
 			}
 		}
 	}
-	if acme.agents != 1 || acme.forms != 1 {
-		t.Errorf("the account was asked %d times for an agent and %d times for a form", acme.agents, acme.forms)
+	if acme.lists != 1 || acme.agents != 0 || acme.forms != 1 {
+		t.Errorf("the account was asked %d times for its agents, %d times for one and %d times for a form", acme.lists, acme.agents, acme.forms)
 	}
 	d := open()
 	if _, found, err := d.Agent(ctx, "acme", "nobody@example.com"); found || err != nil {

@@ -59,7 +59,8 @@ func (d *Directory) look() {
 }
 
 // Refresh makes sure that what a person has mended is seen: it looks at the configuration file, and asks anew for the
-// site's form and fallback assignee, unless they were asked for less than so long ago.
+// site's form and fallback assignee, and for each other agent whom its tickets could not be assigned to, unless they
+// were asked for less than so long ago. The list of the account's agents is not read again.
 func (d *Directory) Refresh(ctx context.Context, platform string, projectID int64, ago time.Duration) {
 	d.look()
 	s, ok := d.Config().Site(platform, projectID)
@@ -69,7 +70,12 @@ func (d *Directory) Refresh(ctx context.Context, platform string, projectID int6
 	d.refreshMu.Lock()
 	due := time.Since(d.refreshed[s.Name]) >= ago
 	if due {
-		d.refreshed[s.Name] = time.Now()
+		now := time.Now()
+		d.refreshed[s.Name] = now
+		if d.doubts[s.Account] == nil {
+			d.doubts[s.Account] = map[string]doubt{}
+		}
+		d.doubts[s.Account][s.Name] = doubt{now, s.Tickets.GroupID, address(s.Tickets.FallbackAssignee)}
 	}
 	d.refreshMu.Unlock()
 	if due {
@@ -79,7 +85,6 @@ func (d *Directory) Refresh(ctx context.Context, platform string, projectID int6
 
 func (d *Directory) forget(ctx context.Context, s ticket.Site) {
 	d.forms.Forget(ctx, formKey(s.Account, s.Tickets.FormID))
-	d.agents.Forget(ctx, agentKey(s.Account, s.Tickets.FallbackAssignee))
 }
 
 type fileStamp struct {

@@ -25,32 +25,23 @@ func (c *Client) Agent(ctx context.Context, email string) (ticket.AgentUser, boo
 		return ticket.AgentUser{}, false, nil
 	}
 	var answer struct {
-		Users []struct {
-			ID           int64  `json:"id"`
-			Email        string `json:"email"`
-			Role         string `json:"role"`
-			RoleType     *int   `json:"role_type"`
-			Active       *bool  `json:"active"`
-			Suspended    bool   `json:"suspended"`
-			DefaultGroup int64  `json:"default_group_id"`
-		} `json:"users"`
+		Users []userBody `json:"users"`
 	}
 	r := request{what: "find agent", method: http.MethodGet, path: "/api/v2/users/search", query: url.Values{"query": {"email:" + email}}}
 	if err := c.do(ctx, r, &answer); err != nil {
 		return ticket.AgentUser{}, false, err
 	}
 	for _, u := range answer.Users {
-		if !strings.EqualFold(u.Email, email) || u.Role != "agent" && u.Role != "admin" {
+		agent, ok := u.agent()
+		if !ok || !strings.EqualFold(u.Email, email) {
 			continue
 		}
 		groups, err := c.groups(ctx, u.ID)
 		if err != nil {
 			return ticket.AgentUser{}, false, err
 		}
-		light := u.RoleType != nil && (*u.RoleType == roleLightAgent || *u.RoleType == roleContributor)
-		return ticket.AgentUser{
-			ID: u.ID, Email: email, Light: light, Suspended: u.Suspended, Active: u.Active == nil || *u.Active, GroupIDs: groups,
-		}, true, nil
+		agent.Email, agent.GroupIDs = email, groups
+		return agent, true, nil
 	}
 	return ticket.AgentUser{}, false, nil
 }
