@@ -90,6 +90,7 @@ local function hear(granted, age, limit, left, reset, bound)
     t.before, t.surprise, t.used, t.above = t.surprise, 0, 0, 0
     set(at, left, lo, hi)
   elseif later and (left > t.left or hi < t.lo) then
+    if t.limit > 0 and left >= t.limit * 0.9 then t.used, t.above = 0, 0 end
     set(at, left, lo, hi)
   else
     if later or left < t.left then

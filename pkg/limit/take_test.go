@@ -91,7 +91,7 @@ func wantNone(t *testing.T, s *Share, endpoint string) time.Duration {
 // Four processes without Redis, with all that Take does, against an account that answers with real headers.
 func TestFourProcessesWithoutRedis(t *testing.T) {
 	// Who does not tell when the window ends has processes find out by trying.
-	for generation, least := range map[string]float64{"X": 0.8, "2023": 0.85, "2024": 0.85} {
+	for generation, least := range map[string]float64{"X": 0.7, "2023": 0.85, "2024": 0.85} {
 		t.Run(generation, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				z := newZendesk(700, generation)

@@ -93,15 +93,7 @@ func (t *tally) hear(now float64, w word) {
 
 // merge takes in what was left, as heard at that time.
 func (t *tally) merge(now float64, w word) {
-	lo := w.granted
-	if lo == 0 {
-		lo = now - longest
-	}
-	hi := now + minute
-	if w.reset >= 0 {
-		lo = lo + w.reset - slack
-		hi = min(hi, now+w.reset+t.slackAfter(w.reset))
-	}
+	lo, hi := t.end(now, w)
 	later := w.granted > t.at
 	switch {
 	case !later && t.hi > 0 && hi < t.lo:
@@ -116,6 +108,9 @@ func (t *tally) merge(now float64, w word) {
 		t.before, t.surprise, t.used, t.above = t.surprise, 0, 0, 0
 		t.set(now, w.left, lo, hi)
 	case later && (w.left > t.left || hi < t.lo):
+		if t.limit > 0 && w.left >= t.limit*0.9 {
+			t.used, t.above = 0, 0 // a new window, although nobody said when the last one ended
+		}
 		t.set(now, w.left, lo, hi) // windows that slide, or whose end is not told
 	default:
 		if later || w.left < t.left {
@@ -126,6 +121,20 @@ func (t *tally) merge(now float64, w word) {
 	if w.bound > w.left {
 		t.surprise = max(t.surprise, w.bound-w.left)
 	}
+}
+
+// end gives after when, and by when, the window ends in which a call was counted.
+func (t *tally) end(now float64, w word) (lo, hi float64) {
+	lo = w.granted
+	if lo == 0 {
+		lo = now - longest
+	}
+	hi = now + minute
+	if w.reset >= 0 {
+		lo = lo + w.reset - slack
+		hi = min(hi, now+w.reset+t.slackAfter(w.reset))
+	}
+	return lo, hi
 }
 
 // slackAfter is how much later than reset says the window may end.
