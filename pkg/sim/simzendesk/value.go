@@ -126,6 +126,7 @@ func (d *draft) tags(in input) {
 		removed := normalTags(in["remove_tags"])
 		t.Tags = slices.DeleteFunc(t.Tags, func(s string) bool { return slices.Contains(removed, s) })
 	}
+	given := t.Tags // a field's own tag chooses nothing elsewhere: two fields never share one
 	for _, f := range d.a.customFields {
 		if f.Inactive {
 			continue
@@ -133,7 +134,7 @@ func (d *draft) tags(in input) {
 		if f.Type == "tagger" && t.Fields[f.ID] == nil && !d.set[f.ID] {
 			// A tag that is an option's chooses the option.
 			for _, o := range f.Options {
-				if slices.Contains(t.Tags, strings.ToLower(o.Value)) {
+				if slices.Contains(given, strings.ToLower(o.Value)) {
 					t.Fields[f.ID] = o.Value
 				}
 			}
