@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/zendesk"
@@ -247,7 +248,7 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 		return
 	case f.Trouble == ticket.TroubleAccount:
 		b.halt(b.now().Add(max(f.After, firstDelay)))
-		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, false)
+		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, errand{rank: limit.Live}, false)
 		return
 	case b.ways.refused(b.account, b.now()):
 		b.terms.Jobs = 0

@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -106,7 +108,28 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 		return ticket.Outcome{}, err
 	}
 	m.mayExist = p.entry.State != "" || e.Replays > 0 || !known || d.old(p.conversation)
-	return m.make(ctx, queue.Entry{State: queue.StateIntended, Purpose: p.draft.Purpose, IntendedAt: d.now()}.Of(*e))
+	intent := queue.Entry{State: queue.StateIntended, Purpose: p.draft.Purpose, IntendedAt: d.now()}.Of(*e)
+	outcome, err = m.make(ctx, intent)
+	if !refusedAsDrawn(err) {
+		return outcome, err
+	}
+	// The form or an agent may have changed since it was read.
+	d.Directory.Refresh(ctx, e.Platform, e.ProjectID, deathRefresh)
+	fresh, drawErr := d.draw(ctx, p.conversation, site, p.draft.Purpose)
+	switch {
+	case drawErr != nil:
+		return outcome, drawErr
+	case reflect.DeepEqual(fresh, p.draft):
+		return outcome, err
+	}
+	m.draft, m.mayExist, intent.IntendedAt = fresh, false, d.now()
+	return m.make(ctx, intent)
+}
+
+// refusedAsDrawn tells whether Zendesk refused a ticket for what stands in it.
+func refusedAsDrawn(err error) bool {
+	var f *ticket.Failure
+	return errors.As(err, &f) && f.Trouble == ticket.TroubleJob && f.Detail.Status == http.StatusUnprocessableEntity
 }
 
 // plan is a ticket that is wanted and can be made.

@@ -153,7 +153,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
 		outcome.Result = ticket.ResultRetry // cut off by us; nobody is in trouble
 	} else {
-		w.learn(ctx, *e, &outcome, names, probe)
+		w.learn(ctx, *e, &outcome, names, why, probe)
 	}
 	w.tell(*e, outcome, w.now().Sub(start))
 	return outcome
@@ -179,19 +179,18 @@ func (w *Worker) locate(ctx context.Context, e *ticket.Event) {
 }
 
 // learn shuts or opens gates by what became of an event, and logs when that is news.
-func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string, probe bool) {
+func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string, why errand, probe bool) {
 	f := o.Failure
 	switch {
+	case f != nil && f.Limited && f.Detail.Status == 0 && why.rank == limit.Backlog:
+		// The backlog has used up its share of the calls; the others have theirs.
 	case f != nil && f.Gate != "" && (f.Trouble == ticket.TroubleAccount || f.Trouble == ticket.TroubleUncertain && f.After > 0):
 		until, news := w.gates.fail(f)
 		if o.Result == ticket.ResultHeld {
 			o.After = until.Sub(w.now())
 		}
-		if news && f.Limited {
-			w.log.Info().Str("account", f.Gate).Str("failure", f.Error()).Time("until", until).Msg("account has no call left for now: its conversations wait their turn")
-		} else if news {
-			w.log.Warn().Str("account", f.Gate).Str("reason", string(f.Reason)).Int("status", f.Detail.Status).
-				Str("failure", f.Error()).Str("hint", f.Hint).Time("until", until).Msg("account in trouble: its conversations wait")
+		if news {
+			w.tellTrouble(f, until)
 		}
 	case o.Result == ticket.ResultCreated || o.Result == ticket.ResultUpdated:
 		opened, eased := w.gates.pass(names...)
@@ -207,6 +206,15 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 			}
 		}
 	}
+}
+
+func (w *Worker) tellTrouble(f *ticket.Failure, until time.Time) {
+	if f.Limited {
+		w.log.Info().Str("account", f.Gate).Str("failure", f.Error()).Time("until", until).Msg("account has no call left for now: its conversations wait their turn")
+		return
+	}
+	w.log.Warn().Str("account", f.Gate).Str("reason", string(f.Reason)).Int("status", f.Detail.Status).
+		Str("failure", f.Error()).Str("hint", f.Hint).Time("until", until).Msg("account in trouble: its conversations wait")
 }
 
 // tell writes the canonical log line of an attempt.

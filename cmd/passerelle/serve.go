@@ -190,6 +190,7 @@ func (s *service) run(ctx context.Context) error {
 	if s.worker != nil {
 		parts.Go(func() { s.worker.Run(ctx, work) })
 		parts.Go(func() { s.keepTokens(ctx) })
+		parts.Go(func() { s.countWorkers(ctx) })
 	}
 	if s.sweep != nil {
 		parts.Go(func() { s.sweep.Run(ctx) })

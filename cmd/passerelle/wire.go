@@ -5,21 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"passerelle/pkg/cache"
-	"passerelle/pkg/iadvize"
 	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/queue/embed"
 	"passerelle/pkg/site"
-	"passerelle/pkg/token"
-	"passerelle/pkg/zendesk"
 	"passerelle/worker"
 )
 
@@ -127,124 +123,12 @@ func (n natsLog) Errorf(format string, v ...any)  { n.log.Error().Msgf("nats: "+
 func (n natsLog) Debugf(string, ...any)           {}
 func (n natsLog) Tracef(string, ...any)           {}
 
-// clients are those of the accounts in force, made when they are first used, and anew when their settings change.
-type clients struct {
-	tokens token.Store // nil: tokens of this process alone
-	config func() *site.Config
-
-	mu      sync.Mutex
-	zendesk map[string]*made[site.Zendesk, *zendesk.Client] // guarded by mu
-	iadvize map[string]*made[site.IAdvize, *iadvize.Client] // guarded by mu
-}
-
-type made[S any, C any] struct {
-	config   *site.Config // the last one whose settings were found to be the same
-	settings S
-	client   C
-}
-
-// serves tells whether the client is right for the settings of a configuration, which does not change.
-func (m *made[S, C]) serves(config *site.Config, settings S) bool {
-	return m.config == config || reflect.DeepEqual(m.settings, settings)
-}
-
-func newClients(tokens token.Store) *clients {
-	return &clients{tokens: tokens, zendesk: map[string]*made[site.Zendesk, *zendesk.Client]{}, iadvize: map[string]*made[site.IAdvize, *iadvize.Client]{}}
-}
-
-func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
-	config := c.config()
-	settings, ok := config.Zendesk[name]
-	if !ok {
-		return nil, false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old, ok := c.zendesk[name]; ok && old.serves(config, settings) {
-		old.config = config
-		return old.client, true
-	}
-	url, err := settings.URL.Resolve()
-	if err != nil {
-		return nil, false // said at the start, and by the failure of each job
-	}
-	account := zendesk.Account{Name: name, URL: url}
-	if o := settings.Auth.OAuth; o != nil {
-		account.OAuth = pair(o.ClientID, o.ClientSecret)
-		if o.RefreshToken != "" {
-			account.RefreshToken = o.RefreshToken.Resolve
-		}
-	}
-	if t := settings.Auth.APIToken; t != nil {
-		account.APIToken = pair(t.Email, t.Token)
-	}
-	client := zendesk.NewClient(account, c.tokens)
-	c.zendesk[name] = &made[site.Zendesk, *zendesk.Client]{config, settings, client}
-	return client, true
-}
-
-// bulk gives the client for an account's bulk jobs, and its terms.
-func (c *clients) bulk(name string) (worker.Bulk, worker.BulkTerms, bool) {
-	client, ok := c.zendeskClient(name)
-	settings := c.config().Zendesk[name]
-	if !ok || settings.BulkJobs == nil {
-		return nil, worker.BulkTerms{}, false
-	}
-	terms := worker.BulkTerms{Jobs: *settings.BulkJobs, Import: settings.Import}
-	if settings.Bulk == site.BulkOff {
-		terms.Jobs = 0 // those that are under way are watched to their end
-	}
-	return client, terms, true
-}
-
-func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
-	config := c.config()
-	settings, ok := config.IAdvize[name]
-	if !ok {
-		return nil, false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old, ok := c.iadvize[name]; ok && old.serves(config, settings) {
-		old.config = config
-		return old.client, true
-	}
-	url, err := settings.URL.Resolve()
-	tokenURL, tokenErr := settings.TokenURL.Resolve()
-	if err != nil || tokenErr != nil {
-		return nil, false
-	}
-	client := iadvize.NewClient(iadvize.Connection{
-		Name: name, URL: url, TokenURL: tokenURL, Platform: settings.Platform, Credentials: pair(settings.Username, settings.Password),
-	}, c.tokens)
-	c.iadvize[name] = &made[site.IAdvize, *iadvize.Client]{config, settings, client}
-	return client, true
-}
-
-func (c *clients) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, m := range c.zendesk {
-		m.client.Close()
-	}
-	for _, m := range c.iadvize {
-		m.client.Close()
-	}
-}
-
-func pair(a, b site.Ref) func() (string, string, error) {
-	return func() (string, string, error) {
-		first, errFirst := a.Resolve()
-		second, errSecond := b.Resolve()
-		return first, second, errors.Join(errFirst, errSecond)
-	}
-}
-
 // works is what deliveries need.
 type works struct {
 	directory *site.Directory
 	deliverer *worker.Deliverer
 	clients   *clients
+	workers   *atomic.Int64 // processes that make calls, as far as is known
 }
 
 // wireWorks connects sites, accounts and queue.
@@ -257,18 +141,21 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 		}
 		done.add(func() { _ = redis.Close() })
 	}
+	workers := &atomic.Int64{}
 	all := newClients(q)
-	directory := site.NewDirectory(config, redis, func(name string) (site.Account, bool) { return all.zendeskClient(name) })
+	all.budgets = limit.New(redis, all.quota, limit.Workers(func() int { return int(max(workers.Load(), 1)) }))
+	directory := site.NewDirectory(config, redis, func(name string) (site.Account, bool) { return all.ranked(name, limit.Live) })
 	all.config = directory.Config
 	done.add(all.close)
 	deliverer := worker.NewDeliverer(worker.World{
 		Directory:     directory,
 		Conversations: func(name string) (worker.Conversations, bool) { return all.iadvizeClient(name) },
-		Tickets:       func(name string, _ limit.Rank) (worker.Tickets, bool) { return all.zendeskClient(name) },
+		Tickets:       func(name string, rank limit.Rank) (worker.Tickets, bool) { return all.ranked(name, rank) },
 		Ledger:        q,
 		Bulk:          all.bulk,
+		Budget:        all.budget,
 	}, worker.Settings{Slots: e.WorkerSlots, Patience: e.Patience, Expiry: e.JobExpiry})
-	return works{directory, deliverer, all}, nil
+	return works{directory, deliverer, all, workers}, nil
 }
 
 func reportRedis(log zerolog.Logger) func(healthy bool) {

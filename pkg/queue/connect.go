@@ -112,7 +112,7 @@ func (o Options) connection() []nats.Option {
 		state = func(bool, error) {}
 	}
 	options := []nats.Option{
-		nats.Name(o.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(requestTimeout),
+		nats.Name(o.Name), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(reconnectWait), nats.Timeout(requestTimeout),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { state(false, err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { state(true, nil) }),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // each caller gets its own error; the default prints to stderr

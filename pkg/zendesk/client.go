@@ -113,13 +113,17 @@ func (c *Client) do(ctx context.Context, r request, into any) error {
 			return c.lost(r, err)
 		}
 		status := response.StatusCode()
-		answered(status, response.Header())
+		var p problem
+		if status < 200 || status > 299 {
+			p = readProblem(response.Body())
+		}
+		answered(spent(status, p), response.Header())
 		if status == http.StatusUnauthorized && c.tokens != nil && attempt == 0 {
 			c.tokens.Refused(access)
 			continue
 		}
 		if status < 200 || status > 299 {
-			return c.failure(r, status, readProblem(response.Body()), response)
+			return c.failure(r, status, p, response)
 		}
 		if err := json.Unmarshal(response.Body(), into); err != nil {
 			return c.failure(r, 0, problem{}, response)

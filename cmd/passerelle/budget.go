@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"passerelle/pkg/limit"
+	"passerelle/pkg/queue"
+	"passerelle/pkg/zendesk"
+)
+
+// patience is how long a call of each rank waits for leave. A live event that waits longer makes room for another one
+// and is held; what was held already has nothing to lose, and somebody waits for an escalation.
+var patience = map[limit.Rank]time.Duration{
+	limit.Backlog: 5 * time.Second, limit.Live: 250 * time.Millisecond, limit.Urgent: 3 * time.Second,
+}
+
+// ranked gives an account's client for calls of that rank. Each call takes from the account's budget.
+func (c *clients) ranked(name string, rank limit.Rank) (*zendesk.Client, bool) {
+	client, ok := c.zendeskClient(name)
+	if !ok {
+		return nil, false
+	}
+	return client.On(c.budgets.Of(name, rank, patience[rank])), true
+}
+
+// quota gives what the configuration says of an account.
+func (c *clients) quota(name string) (limit.Quota, bool) {
+	settings, ok := c.config().Zendesk[name]
+	if !ok || settings.ReservePercent == nil {
+		return limit.Quota{}, false
+	}
+	return limit.Quota{PerMinute: settings.RequestsPerMinute, ReservePercent: *settings.ReservePercent}, true
+}
+
+// budget gives how an account's calls stand, for people.
+func (c *clients) budget(name string) (queue.LaneBudget, bool) {
+	if _, ok := c.quota(name); !ok {
+		return queue.LaneBudget{}, false
+	}
+	s := c.budgets.State(name)
+	return queue.LaneBudget{Limit: s.Limit, Remaining: max(s.Remaining, 0), Reserve: s.Reserve, BlockedUntil: s.BlockedUntil}, true
+}
+
+const (
+	countEvery  = 5 * time.Second
+	countWithin = 500 * time.Millisecond
+)
+
+// countWorkers keeps in mind how many processes make calls to the accounts, for the time when Redis cannot tell.
+func (s *service) countWorkers(ctx context.Context) {
+	ticker := time.NewTicker(countEvery)
+	defer ticker.Stop()
+	for {
+		if all, err := s.queue.Standings(ctx, countWithin); err == nil {
+			n := 0
+			for _, other := range all {
+				if slices.Contains(other.Roles, "worker") {
+					n++
+				}
+			}
+			s.works.workers.Store(int64(n))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
