@@ -52,7 +52,9 @@ var allowed = []struct {
 	{"ingest", []string{"pkg/ticket", "pkg/observe", "pkg/iadvize", "pkg/queue", "pkg/site"}},
 	{"worker", []string{"pkg/ticket", "pkg/observe", "pkg/cache", "pkg/limit", "pkg/iadvize", "pkg/zendesk", "pkg/queue", "pkg/site"}},
 	{"cmd/passerelle", []string{everything}},
+	{"deploy/stand", []string{"ingest"}},
 	{"deploy/chaos", []string{everything}},
+	{"deploy/bench", []string{everything}},
 }
 
 // testKits may be imported by any test.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"passerelle/deploy/stand"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -18,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestNothingIsLostAndNothingDoubled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := build(t.Context(), dir); err != nil {
+	if err := stand.Build(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	for _, scenario := range []string{cluster, embedded} {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"passerelle/deploy/stand"
 )
 
 // kill is one kind of thing that goes wrong with a process or a network. It returns when it is over.
@@ -16,7 +18,7 @@ type kill struct {
 
 // killer does one kill after the other, beside other killers that have other victims.
 type killer struct {
-	*stand
+	*scene
 
 	rand  *rand.Rand // of this killer alone
 	kinds []kill
@@ -43,7 +45,7 @@ func (k *killer) time() time.Duration {
 func pick[T any](k *killer, all []T) T { return all[k.rand.IntN(len(all))] }
 
 // killers gives those of the scenario.
-func (s *stand) killers() []*killer {
+func (s *scene) killers() []*killer {
 	product := &killer{kinds: productKills("worker", func() []*member { return s.worker })}
 	network := &killer{kinds: zendeskLines()}
 	all := []*killer{product, network}
@@ -55,20 +57,20 @@ func (s *stand) killers() []*killer {
 		product.kinds = append(product.kinds, productKills("ingest", func() []*member { return s.ingest })...)
 		network.kinds = append(network.kinds, natsLines()...)
 		network.kinds = append(network.kinds, redisLines()...)
-		nats := &killer{kinds: natsKills(), after: func(ctx context.Context) error { return healthy(ctx, s.nats) }}
+		nats := &killer{kinds: natsKills(), after: func(ctx context.Context) error { return stand.Healthy(ctx, s.nats) }}
 		redis := &killer{kinds: redisKills()}
 		all = append(all, nats, redis)
 	}
 	product.after = func(ctx context.Context) error {
 		for _, m := range s.members() {
-			if err := m.ready(ctx); err != nil {
+			if err := m.Ready(ctx); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	for i, k := range all {
-		k.stand, k.rand = s, rand.New(rand.NewPCG(uint64(s.seed), uint64(i))) //nolint:gosec // no secret
+		k.scene, k.rand = s, rand.New(rand.NewPCG(uint64(s.seed), uint64(i))) //nolint:gosec // no secret
 	}
 	return all
 }
@@ -76,9 +78,9 @@ func (s *stand) killers() []*killer {
 // productKills are kind by kind for the processes that of gives.
 func productKills(name string, of func() []*member) []kill {
 	return []kill{
-		{name + " killed", func(_ context.Context, k *killer) error { pick(k, of()).kill(0); return nil }},
-		{name + " stopped, then continued", func(ctx context.Context, k *killer) error { pick(k, of()).pause(ctx, k.time()); return nil }},
-		{name + " restarted", func(_ context.Context, k *killer) error { pick(k, of()).restart(productGrace); return nil }},
+		{name + " killed", func(_ context.Context, k *killer) error { pick(k, of()).Kill(0); return nil }},
+		{name + " stopped, then continued", func(ctx context.Context, k *killer) error { pick(k, of()).Pause(ctx, k.time()); return nil }},
+		{name + " restarted", func(_ context.Context, k *killer) error { pick(k, of()).Restart(productGrace); return nil }},
 	}
 }
 
@@ -86,19 +88,19 @@ func productKills(name string, of func() []*member) []kill {
 func stoppedLong() kill {
 	const longerThanTheQueueWaits = 36 * time.Second
 	return kill{"worker stopped until others took over", func(ctx context.Context, k *killer) error {
-		pick(k, k.worker).pause(ctx, longerThanTheQueueWaits)
+		pick(k, k.worker).Pause(ctx, longerThanTheQueueWaits)
 		return nil
 	}}
 }
 
 func natsKills() []kill {
 	return []kill{
-		{"nats-server killed", func(_ context.Context, k *killer) error { pick(k, k.nats).kill(k.time()); return nil }},
-		{"nats-server stopped, then continued", func(ctx context.Context, k *killer) error { pick(k, k.nats).pause(ctx, k.time()); return nil }},
+		{"nats-server killed", func(_ context.Context, k *killer) error { pick(k, k.nats).Kill(k.time()); return nil }},
+		{"nats-server stopped, then continued", func(ctx context.Context, k *killer) error { pick(k, k.nats).Pause(ctx, k.time()); return nil }},
 		{"nats-server restarted, one after the other", func(ctx context.Context, k *killer) error {
 			for _, n := range k.nats {
-				n.restart(serverGrace)
-				if err := healthy(ctx, k.nats); err != nil {
+				n.Restart(stand.ServerGrace)
+				if err := stand.Healthy(ctx, k.nats); err != nil {
 					return err
 				}
 			}
@@ -110,7 +112,7 @@ func natsKills() []kill {
 			d := k.time()
 			for i, n := range k.nats {
 				if i != spared {
-					both.Go(func() { n.pause(ctx, d) })
+					both.Go(func() { n.Pause(ctx, d) })
 				}
 			}
 			both.Wait()
@@ -121,9 +123,9 @@ func natsKills() []kill {
 
 func redisKills() []kill {
 	return []kill{
-		{"redis-server killed", func(_ context.Context, k *killer) error { k.redis.kill(k.time()); return nil }},
-		{"redis-server stopped, then continued", func(ctx context.Context, k *killer) error { k.redis.pause(ctx, k.time()); return nil }},
-		{"redis-server restarted", func(_ context.Context, k *killer) error { k.redis.restart(serverGrace); return nil }},
+		{"redis-server killed", func(_ context.Context, k *killer) error { k.redis.Kill(k.time()); return nil }},
+		{"redis-server stopped, then continued", func(ctx context.Context, k *killer) error { k.redis.Pause(ctx, k.time()); return nil }},
+		{"redis-server restarted", func(_ context.Context, k *killer) error { k.redis.Restart(stand.ServerGrace); return nil }},
 	}
 }
 
@@ -138,7 +140,7 @@ func lineKills(name string, of func(k *killer) []*line) []kill {
 			for _, l := range lines {
 				l.set(s, delay)
 			}
-			rest(ctx, k.time())
+			stand.Rest(ctx, k.time())
 			for _, l := range lines {
 				l.set(open, 0)
 			}
@@ -173,7 +175,7 @@ func zendeskLines() []kill {
 }
 
 // killAll spreads the kills over the time, and returns when all are done.
-func (s *stand) killAll(ctx context.Context, span time.Duration) (map[string]int, error) {
+func (s *scene) killAll(ctx context.Context, span time.Duration) (map[string]int, error) {
 	all := s.killers()
 	kinds := 0
 	for _, k := range all {
@@ -210,7 +212,7 @@ func (k *killer) run(ctx context.Context, rounds int, span time.Duration, done *
 	began := time.Now()
 	for i, what := range list {
 		due := time.Duration(float64(span) * (float64(i) + 0.5) / float64(len(list)))
-		if !rest(ctx, max(time.Until(began.Add(due)), 0)) {
+		if !stand.Rest(ctx, max(time.Until(began.Add(due)), 0)) {
 			return fmt.Errorf("the time was over before %q", what.kind)
 		}
 		if err := what.do(ctx, k); err != nil {

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"passerelle/deploy/stand"
 )
 
 func main() {
@@ -39,7 +41,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	if o.binaries == "" {
 		o.binaries = filepath.Join(dir, "bin")
-		if err := build(ctx, o.binaries); err != nil {
+		if err := stand.Build(ctx, o.binaries); err != nil {
 			_, _ = fmt.Fprintln(errOut, err)
 			return 1
 		}
@@ -68,7 +70,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 func prove(ctx context.Context, o options, dir string) (r report, err error) {
 	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
-	s, err := openStand(ctx, o, dir)
+	s, err := openScene(ctx, o, dir)
 	if err != nil {
 		return report{Scenario: o.scenario, Seed: o.seed}, err
 	}
@@ -94,8 +96,8 @@ func prove(ctx context.Context, o options, dir string) (r report, err error) {
 	r.SettleTime = time.Since(began)
 	s.stopProduct()
 	for _, m := range s.members() {
-		r.Crashed += m.surplus.Load()
-		r.DrainedLate += m.slow.Load() + m.failed.Load()
+		r.Crashed += m.Surplus.Load()
+		r.DrainedLate += m.Slow.Load() + m.Failed.Load()
 	}
 	r.Uncertain, r.Warnings, r.LogLines = s.stories.uncertainty(), s.stories.messages, s.stories.levels
 	judgeErr := s.judge(context.WithoutCancel(ctx), &r, answered)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"passerelle/deploy/stand"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -41,7 +42,7 @@ type report struct {
 func (r *report) bad() bool { return r.Lost+r.Doubled+r.Both+r.CommentsTwice > 0 }
 
 // settle waits until each conversation that was answered with 2xx has its end, and nothing is in work any more.
-func (s *stand) settle(ctx context.Context, answered []string) error {
+func (s *scene) settle(ctx context.Context, answered []string) error {
 	pending := map[string]bool{}
 	for _, id := range answered {
 		pending[id] = true
@@ -51,14 +52,14 @@ func (s *stand) settle(ctx context.Context, answered []string) error {
 		if err == nil && len(pending) == 0 {
 			return nil
 		}
-		if !rest(ctx, 500*time.Millisecond) {
+		if !stand.Rest(ctx, 500*time.Millisecond) {
 			return fmt.Errorf("%d conversations were not settled in time: %w", len(pending), ctx.Err())
 		}
 	}
 }
 
 // prune takes out what is settled. With nothing left it looks whether the queue is empty too.
-func (s *stand) prune(ctx context.Context, pending map[string]bool) error {
+func (s *scene) prune(ctx context.Context, pending map[string]bool) error {
 	for id := range pending {
 		if s.tickets(id) > 0 {
 			delete(pending, id)
@@ -103,7 +104,7 @@ func (s *stand) prune(ctx context.Context, pending map[string]bool) error {
 	return nil
 }
 
-func (s *stand) tickets(conversation string) int {
+func (s *scene) tickets(conversation string) int {
 	n := 0
 	for _, a := range s.world.zendesk.Accounts() {
 		n += len(a.TicketByExternalID(ticket.ExternalID(conversation)))
@@ -112,7 +113,7 @@ func (s *stand) tickets(conversation string) int {
 }
 
 // judge compares, conversation by conversation. The product has ended.
-func (s *stand) judge(ctx context.Context, r *report, answered []string) error {
+func (s *scene) judge(ctx context.Context, r *report, answered []string) error {
 	q, done, err := s.visit(ctx, false)
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (s *stand) judge(ctx context.Context, r *report, answered []string) error {
 }
 
 // made counts the tickets of each external id, and those in which a comment stands twice.
-func (s *stand) made(r *report) map[string]int {
+func (s *scene) made(r *report) map[string]int {
 	made := map[string]int{}
 	for _, a := range s.world.zendesk.Accounts() {
 		for _, t := range a.Tickets() {

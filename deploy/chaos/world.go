@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"text/template"
 	"time"
 
-	"passerelle/ingest"
+	"passerelle/deploy/stand"
 	"passerelle/pkg/sim/simiadvize"
 	"passerelle/pkg/sim/simzendesk"
 	"passerelle/pkg/sim/traffic"
@@ -107,16 +105,11 @@ func (w *world) addSite(i int) worldSite {
 }
 
 func (w *world) serve(h http.Handler, end func() error) (address string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("listen for a simulator: %w", err)
+	address, stop, err := stand.Serve(h, end)
+	if err == nil {
+		w.ends = append(w.ends, stop)
 	}
-	server := ingest.Server(h)
-	server.WriteTimeout = time.Minute // longer than a client waits, so that a late answer is late and not cut off
-	var wait sync.WaitGroup
-	wait.Go(func() { _ = server.Serve(listener) }) // it ends when it is closed
-	w.ends = append(w.ends, func() { _ = end(); _ = server.Close(); wait.Wait() })
-	return listener.Addr().String(), nil
+	return address, err
 }
 
 func (w *world) close() {
@@ -212,7 +205,7 @@ func (w *world) produce(ctx context.Context, o options, webhook string, enough <
 	go func() { result <- g.Run(producing) }()
 	go func() {
 		defer stop()
-		for rest(producing, 20*time.Millisecond) {
+		for stand.Rest(producing, 20*time.Millisecond) {
 			if g.Counts().Conversations >= o.conversations {
 				select {
 				case <-enough:

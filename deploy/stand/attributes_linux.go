@@ -1,4 +1,4 @@
-package main
+package stand
 
 import "syscall"
 

@@ -1,4 +1,4 @@
-package main
+package stand
 
 import (
 	"bufio"
@@ -16,21 +16,20 @@ import (
 	"time"
 )
 
-// process keeps a program running, as the supervisor of a machine does: whenever it ends it is started again. Its
+// Process keeps a program running, as the supervisor of a machine does: whenever it ends it is started again. Its
 // methods may be called concurrently.
-type process struct {
-	name    string
+type Process struct {
+	Name    string // of its log too
 	program string
 	args    []string
 	env     []string
-	seen    func(line string) // told of each line that it writes; may be nil
+	seen    func(line string) // told of each line that it writes
 	log     *os.File
 	done    chan struct{} // closed when it runs no more
 
-	starts  atomic.Int64
-	surplus atomic.Int64 // ends that nobody asked for
-	slow    atomic.Int64 // SIGTERMs that were not obeyed in time
-	failed  atomic.Int64 // SIGTERMs that were obeyed with another exit status than 0
+	Surplus atomic.Int64 // ends that nobody asked for
+	Slow    atomic.Int64 // SIGTERMs that were not obeyed in time
+	Failed  atomic.Int64 // SIGTERMs that were obeyed with another exit status than 0
 
 	mu      sync.Mutex
 	current *exec.Cmd     // guarded by mu; nil while it does not run
@@ -45,27 +44,50 @@ const (
 	maxLogLine  = 1 << 20
 )
 
-// launch starts a program and keeps it running until ctx ends; then it gets SIGTERM, and after the grace SIGKILL.
-// ready is in the line that says that it works.
-func launch(ctx context.Context, dir, name, ready string, grace time.Duration, program string, env, args []string, seen func(string)) (*process, error) {
+// Program is what a Process runs.
+type Program struct {
+	Path  string
+	Env   []string // beside those of this process
+	Args  []string
+	Ready string            // is in the line that says that it works
+	Grace time.Duration     // from SIGTERM to SIGKILL, at the end
+	Seen  func(line string) // told of each line that it writes; may be nil
+}
+
+// Launch starts a program and keeps it running until ctx ends; then it gets SIGTERM, and after the grace SIGKILL. What it
+// writes is in dir, in a file of its name.
+func Launch(ctx context.Context, dir, name string, run Program) (*Process, error) {
 	log, err := os.Create(filepath.Join(dir, name+".log"))
 	if err != nil {
 		return nil, fmt.Errorf("keep what %s writes: %w", name, err)
 	}
-	p := &process{name: name, program: program, args: args, env: env, log: log, done: make(chan struct{}), up: make(chan struct{})}
+	p := &Process{Name: name, program: run.Path, args: run.Args, env: run.Env, log: log, done: make(chan struct{}), up: make(chan struct{})}
 	p.seen = func(line string) {
-		if strings.Contains(line, ready) {
+		if strings.Contains(line, run.Ready) {
 			p.arrived()
 		}
-		if seen != nil {
-			seen(line)
+		if run.Seen != nil {
+			run.Seen(line)
 		}
 	}
-	go p.supervise(ctx, grace)
+	go p.supervise(ctx, run.Grace)
 	return p, nil
 }
 
-func (p *process) arrived() {
+// Done is closed when it runs no more, after the context of Launch has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// PID is that of the run in progress, 0 when there is none.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil {
+		return 0
+	}
+	return p.current.Process.Pid
+}
+
+func (p *Process) arrived() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
@@ -76,7 +98,7 @@ func (p *process) arrived() {
 }
 
 // leftLocked notes that the run is over. Who waits for a run that never was ready goes on waiting, for the next one.
-func (p *process) leftLocked() {
+func (p *Process) leftLocked() {
 	select {
 	case <-p.up:
 		p.up = make(chan struct{})
@@ -84,8 +106,8 @@ func (p *process) leftLocked() {
 	}
 }
 
-// ready waits until the run in progress, or the next one, says that it works.
-func (p *process) ready(ctx context.Context) error {
+// Ready waits until the run in progress, or the next one, says that it works.
+func (p *Process) Ready(ctx context.Context) error {
 	p.mu.Lock()
 	up := p.up
 	p.mu.Unlock()
@@ -93,20 +115,20 @@ func (p *process) ready(ctx context.Context) error {
 	case <-up:
 		return nil
 	case <-p.done:
-		return fmt.Errorf("%s ended; see its log", p.name)
+		return fmt.Errorf("%s ended; see its log", p.Name)
 	case <-ctx.Done():
-		return fmt.Errorf("%s was not ready in time; see its log", p.name)
+		return fmt.Errorf("%s was not ready in time; see its log", p.Name)
 	}
 }
 
-func (p *process) supervise(ctx context.Context, grace time.Duration) {
+func (p *Process) supervise(ctx context.Context, grace time.Duration) {
 	defer close(p.done)
 	defer func() { _ = p.log.Close() }()
 	for ctx.Err() == nil {
 		exited, err := p.start()
 		if err != nil {
-			_, _ = fmt.Fprintln(p.log, "chaos:", err)
-			if !rest(ctx, restartWait) {
+			_, _ = fmt.Fprintln(p.log, "stand:", err)
+			if !Rest(ctx, restartWait) {
 				return
 			}
 			continue
@@ -124,28 +146,27 @@ func (p *process) supervise(ctx context.Context, grace time.Duration) {
 		p.leftLocked()
 		p.mu.Unlock()
 		if !asked {
-			p.surplus.Add(1)
+			p.Surplus.Add(1)
 		}
-		rest(ctx, down)
+		Rest(ctx, down)
 	}
 }
 
-func (p *process) start() (exited chan struct{}, err error) {
+func (p *Process) start() (exited chan struct{}, err error) {
 	cmd := exec.Command(p.program, p.args...) //nolint:noctx,gosec // it ends by a signal; the program is one that was built here
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.SysProcAttr = attributes()
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", p.name, err)
+		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	cmd.Stdout, cmd.Stderr = writer, writer
 	err = cmd.Start()
 	_ = writer.Close()
 	if err != nil {
 		_ = reader.Close()
-		return nil, fmt.Errorf("start %s: %w", p.name, err)
+		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	p.starts.Add(1)
 	exited = make(chan struct{})
 	p.mu.Lock()
 	p.current, p.exited = cmd, exited
@@ -161,7 +182,7 @@ func (p *process) start() (exited chan struct{}, err error) {
 	return exited, nil
 }
 
-func (p *process) follow(reader io.ReadCloser) {
+func (p *Process) follow(reader io.ReadCloser) {
 	defer reader.Close()
 	lines := bufio.NewScanner(reader)
 	lines.Buffer(nil, maxLogLine)
@@ -173,7 +194,7 @@ func (p *process) follow(reader io.ReadCloser) {
 }
 
 // signal sends a signal to the run in progress, if there is one.
-func (p *process) signal(s os.Signal) {
+func (p *Process) signal(s os.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current != nil {
@@ -181,33 +202,33 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// kill ends the run in progress as a power cut would. The next one starts after that time.
-func (p *process) kill(down time.Duration) {
+// Kill ends the run in progress as a power cut would. The next one starts after that time.
+func (p *Process) Kill(down time.Duration) {
 	p.expect(down)
 	p.signal(syscall.SIGKILL)
 }
 
-func (p *process) expect(down time.Duration) {
+func (p *Process) expect(down time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked, p.down = true, down
 	p.leftLocked()
 }
 
-// pause stops the run in progress for that time, and lets it go on.
-func (p *process) pause(ctx context.Context, d time.Duration) {
+// Pause stops the run in progress for that time, and lets it go on.
+func (p *Process) Pause(ctx context.Context, d time.Duration) {
 	p.signal(syscall.SIGSTOP)
-	rest(ctx, d)
+	Rest(ctx, d)
 	p.signal(syscall.SIGCONT)
 }
 
-// restart asks the run in progress to end, as an upgrade does.
-func (p *process) restart(grace time.Duration) {
+// Restart asks the run in progress to end, as an upgrade does.
+func (p *Process) Restart(grace time.Duration) {
 	p.expect(0)
 	p.end(grace)
 }
 
-func (p *process) end(grace time.Duration) {
+func (p *Process) end(grace time.Duration) {
 	p.mu.Lock()
 	cmd, exited := p.current, p.exited
 	p.mu.Unlock()
@@ -222,11 +243,23 @@ func (p *process) end(grace time.Duration) {
 	select {
 	case <-exited:
 		if cmd.ProcessState.ExitCode() != 0 {
-			p.failed.Add(1)
+			p.Failed.Add(1)
 		}
 	case <-timer.C:
-		p.slow.Add(1)
+		p.Slow.Add(1)
 		_ = cmd.Process.Kill() // the only thing left
 		<-exited
+	}
+}
+
+// Rest waits; it reports false when ctx ended first.
+func Rest(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

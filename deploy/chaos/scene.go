@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"passerelle/deploy/stand"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/queue/embed"
 )
@@ -19,6 +20,7 @@ import (
 const (
 	ingests = 2
 	workers = 3
+	nodes   = 3 // of the NATS cluster
 )
 
 const (
@@ -29,15 +31,15 @@ const (
 
 // member is one process of the product, with its own lines to what is outside of it.
 type member struct {
-	*process
+	*stand.Process
 
 	nats    []*line
 	redis   *line
 	zendesk *line
 }
 
-// stand is the product with all that it stands on.
-type stand struct {
+// scene is the product with all that it stands on.
+type scene struct {
 	options
 
 	dir     string
@@ -45,9 +47,9 @@ type stand struct {
 	stories *stories
 	front   *line // in front of the ingest processes
 	ingest  []*member
-	worker  []*member // the same process as ingest when it is embedded
-	nats    []*node   // none when it is embedded
-	redis   *process  // nil when it is embedded
+	worker  []*member      // the same process as ingest when it is embedded
+	nats    []*stand.NATS  // none when it is embedded
+	redis   *stand.Process // nil when it is embedded
 	lines   []*line
 
 	endProduct, endServers context.CancelFunc
@@ -56,9 +58,9 @@ type stand struct {
 	addresses map[string]string // guarded by mu; of the ingest processes, by name
 }
 
-// openStand starts everything, and waits until it works.
-func openStand(ctx context.Context, o options, dir string) (s *stand, err error) {
-	s = &stand{options: o, dir: dir, stories: newStories(), addresses: map[string]string{}}
+// openScene starts everything, and waits until it works.
+func openScene(ctx context.Context, o options, dir string) (s *scene, err error) {
+	s = &scene{options: o, dir: dir, stories: newStories(), addresses: map[string]string{}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -88,20 +90,20 @@ func openStand(ctx context.Context, o options, dir string) (s *stand, err error)
 			return s, err
 		}
 		s.ingest, s.worker = []*member{m}, []*member{m}
-		return s, m.ready(starting)
+		return s, m.Ready(starting)
 	}
 	return s, s.openCluster(starting, servers, product)
 }
 
-func (s *stand) openCluster(starting, servers, product context.Context) (err error) {
-	if s.nats, err = launchNATS(servers, s.dir, filepath.Join(s.binaries, "nats-server")); err != nil {
+func (s *scene) openCluster(starting, servers, product context.Context) (err error) {
+	if s.nats, err = stand.LaunchNATS(servers, s.dir, filepath.Join(s.binaries, "nats-server"), stand.Settings{Nodes: nodes, Sync: "always"}); err != nil {
 		return err
 	}
 	var redis string
-	if s.redis, redis, err = launchRedis(servers, s.dir); err != nil {
+	if s.redis, redis, err = stand.LaunchRedis(servers, s.dir); err != nil {
 		return err
 	}
-	if err := errors.Join(healthy(starting, s.nats), s.redis.ready(starting)); err != nil {
+	if err := errors.Join(stand.Healthy(starting, s.nats), s.redis.Ready(starting)); err != nil {
 		return err
 	}
 	// All at once, as after a power cut: they create the streams together.
@@ -121,25 +123,25 @@ func (s *stand) openCluster(starting, servers, product context.Context) (err err
 		}
 	}
 	for _, m := range s.members() {
-		if err := m.ready(starting); err != nil {
+		if err := m.Ready(starting); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *stand) config() string  { return filepath.Join(s.dir, "passerelle.yaml") }
-func (s *stand) dataDir() string { return filepath.Join(s.dir, "data") }
+func (s *scene) config() string  { return filepath.Join(s.dir, "passerelle.yaml") }
+func (s *scene) dataDir() string { return filepath.Join(s.dir, "data") }
 
 // members are the processes of the product, each once.
-func (s *stand) members() []*member {
+func (s *scene) members() []*member {
 	if s.scenario == embedded {
 		return s.ingest
 	}
 	return append(append([]*member{}, s.ingest...), s.worker...)
 }
 
-func (s *stand) line(targets ...string) (*line, error) {
+func (s *scene) line(targets ...string) (*line, error) {
 	l, err := newLine(targets...)
 	if err == nil {
 		s.lines = append(s.lines, l)
@@ -147,7 +149,7 @@ func (s *stand) line(targets ...string) (*line, error) {
 	return l, err
 }
 
-func (s *stand) member(ctx context.Context, name, roles, redis string) (m *member, err error) {
+func (s *scene) member(ctx context.Context, name, roles, redis string) (m *member, err error) {
 	m = &member{}
 	if m.zendesk, err = s.line(s.world.zendeskAddress); err != nil {
 		return nil, err
@@ -161,7 +163,7 @@ func (s *stand) member(ctx context.Context, name, roles, redis string) (m *membe
 	if len(s.nats) > 0 {
 		var urls []string
 		for _, n := range s.nats {
-			l, err := s.line(n.address)
+			l, err := s.line(n.Address)
 			if err != nil {
 				return nil, err
 			}
@@ -172,14 +174,15 @@ func (s *stand) member(ctx context.Context, name, roles, redis string) (m *membe
 		}
 		env = append(env, "PASSERELLE_NATS_URL="+strings.Join(urls, ","), fmt.Sprintf("PASSERELLE_NATS_REPLICAS=%d", nodes), "PASSERELLE_REDIS_URL=redis://"+m.redis.address())
 	}
-	m.process, err = launch(ctx, s.dir, name, "health listens", productGrace, filepath.Join(s.binaries, "passerelle"), env, []string{"serve", "--roles", roles}, func(text string) {
-		s.hear(name, text)
+	m.Process, err = stand.Launch(ctx, s.dir, name, stand.Program{
+		Path: filepath.Join(s.binaries, "passerelle"), Env: env, Args: []string{"serve", "--roles", roles}, Ready: "health listens",
+		Grace: productGrace, Seen: func(text string) { s.hear(name, text) },
 	})
 	return m, err
 }
 
 // hear takes in a log line of the product. The front learns from them where the ingest processes are.
-func (s *stand) hear(name, text string) {
+func (s *scene) hear(name, text string) {
 	s.stories.hear(text)
 	if !strings.Contains(text, "ingest listens") {
 		return
@@ -201,14 +204,14 @@ func (s *stand) hear(name, text string) {
 }
 
 // visit opens the queue beside the running product. With the embedded store, running says whether a process has it.
-func (s *stand) visit(ctx context.Context, running bool) (q *queue.Queue, done func(), err error) {
+func (s *scene) visit(ctx context.Context, running bool) (q *queue.Queue, done func(), err error) {
 	o := queue.Options{Name: "chaos", Replicas: nodes}
 	done = func() {}
 	switch {
 	case len(s.nats) > 0:
 		var urls []string
 		for _, n := range s.nats {
-			urls = append(urls, "nats://"+n.address)
+			urls = append(urls, "nats://"+n.Address)
 		}
 		o.URL = strings.Join(urls, ",")
 	case running:
@@ -231,21 +234,21 @@ func (s *stand) visit(ctx context.Context, running bool) (q *queue.Queue, done f
 }
 
 // stopProduct ends the product's processes as an operator does.
-func (s *stand) stopProduct() {
+func (s *scene) stopProduct() {
 	s.endProduct()
 	for _, m := range s.members() {
-		<-m.done
+		<-m.Done()
 	}
 }
 
-func (s *stand) close() {
+func (s *scene) close() {
 	s.stopProduct()
 	s.endServers()
 	for _, n := range s.nats {
-		<-n.done
+		<-n.Done()
 	}
 	if s.redis != nil {
-		<-s.redis.done
+		<-s.redis.Done()
 	}
 	for _, l := range s.lines {
 		l.close()
