@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"time"
+
+	"passerelle/deploy/stand"
+)
+
+// calls counts the calls to Zendesk for each ticket, and compares a drain in bulk with one ticket after the other under
+// the same limit.
+type calls struct {
+	accounts, workers, perMinute, backlog int
+	rate                                  float64
+	steady, single                        time.Duration
+	every                                 time.Duration
+}
+
+func (s *calls) flags(set *flag.FlagSet) {
+	set.IntVar(&s.accounts, "accounts", 50, "Zendesk accounts of the steady state")
+	set.IntVar(&s.workers, "workers", 2, "worker processes")
+	set.IntVar(&s.perMinute, "per-minute", 400, "calls a minute that each account allows")
+	set.Float64Var(&s.rate, "rate", 60, "events a second in the steady state")
+	set.DurationVar(&s.steady, "steady", time.Minute, "how long the steady state is measured, with archive tickets and with a mixture")
+	set.DurationVar(&s.single, "single", 2*time.Minute, "how long it is measured one by one")
+	set.IntVar(&s.backlog, "backlog", 50_000, "archive tickets to drain in bulk")
+	set.DurationVar(&s.every, "every", 2*time.Second, "an escalated conversation during the drain")
+}
+
+func (s *calls) run(ctx context.Context, b *bench) error {
+	if s.accounts < 1 || s.rate <= 0 || s.backlog < 1 || s.every <= 0 {
+		return fmt.Errorf("expected -accounts and -backlog of 1 or more, -rate and -every over 0")
+	}
+	if err := s.inSteadyState(ctx, b); err != nil {
+		return fmt.Errorf("steady state: %w", err)
+	}
+	perSecond, err := s.oneByOne(ctx, b)
+	if err != nil {
+		return fmt.Errorf("one by one: %w", err)
+	}
+	if err := s.inBulk(ctx, b, perSecond); err != nil {
+		return fmt.Errorf("in bulk: %w", err)
+	}
+	return nil
+}
+
+func (s *calls) nature(b *bench, size int, bulk string) (nature, platform) {
+	n, p := b.nature, b.platform
+	n.size, n.workers, n.perMinute, n.bulk = size, s.workers, s.perMinute, bulk
+	p.redis = true
+	return n, p
+}
+
+func (s *calls) inSteadyState(ctx context.Context, b *bench) error {
+	n, p := s.nature(b, s.accounts, "auto")
+	r, err := b.open(ctx, "steady", n, p)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	o := r.outcome()
+	all, err := r.warm(ctx, b, o)
+	if err != nil {
+		return err
+	}
+	for _, kind := range []string{"archive tickets", "one in five escalated"} {
+		g := r.archive
+		if kind != "archive tickets" {
+			g = r.mixed
+		}
+		b.say("steady state, %s: %.0f a second for %s", kind, s.rate, s.steady)
+		began := time.Now()
+		list, err := r.send(ctx, load{rate: s.rate, span: s.steady, choose: inTurn(0, s.accounts), generator: g})
+		if err != nil {
+			return err
+		}
+		o.settle(ctx, list, time.Minute)
+		made := len(r.calls.between(began, time.Now()))
+		each := float64(made) / float64(len(list))
+		if g == r.archive {
+			b.report.atMost("calls a ticket in steady state, "+kind, each, 1.02)
+		} else {
+			b.report.figure("calls a ticket in steady state, "+kind, each, "")
+		}
+		all = append(all, list...)
+	}
+	f, err := r.judge(ctx, o, all)
+	if err != nil {
+		return err
+	}
+	b.report.nothingWrong(f, r.crashed())
+	return nil
+}
+
+// oneByOne gives how many tickets a second a backlog makes without bulk jobs.
+func (s *calls) oneByOne(ctx context.Context, b *bench) (perSecond float64, err error) {
+	n, p := s.nature(b, 1, "off")
+	r, err := b.open(ctx, "single", n, p)
+	if err != nil {
+		return 0, err
+	}
+	defer r.close()
+	if err := r.start(ctx); err != nil {
+		return 0, err
+	}
+	l, err := r.hold(ctx, b, 0, 1, int(float64(s.perMinute)*(s.single.Minutes()+1)), r.archive)
+	if err != nil {
+		return 0, err
+	}
+	healed, o := l.heal(), r.outcome()
+	// From the first ticket on, so that the wait for the first try does not count against it.
+	for len(o.made) == 0 {
+		if o.look(); !stand.Rest(ctx, 100*time.Millisecond) {
+			return 0, ctx.Err()
+		}
+	}
+	began := time.Now()
+	b.report.took("one by one: first ticket after the account was well again", began.Sub(healed))
+	stand.Rest(ctx, s.single)
+	o.look()
+	perSecond = float64(len(o.made)) / time.Since(began).Seconds()
+	b.report.figure("one by one: tickets a minute", 60*perSecond, "")
+	b.report.figure("one by one: calls a ticket", float64(len(r.calls.between(began, time.Now())))/float64(max(len(o.made), 1)), "")
+	return perSecond, ctx.Err()
+}
+
+func (s *calls) inBulk(ctx context.Context, b *bench, oneByOne float64) error {
+	n, p := s.nature(b, 1, "auto")
+	r, err := b.open(ctx, "bulk", n, p)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	known := 0.0
+	if r.knows(ctx, `"bulk"`) {
+		known = 1
+	}
+	b.report.atLeast("the product knows the setting bulk", known, 1)
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	l, err := r.hold(ctx, b, 0, 1, s.backlog, r.archive)
+	if err != nil {
+		return err
+	}
+	o, healed := r.outcome(), l.heal()
+	escalating, stop := context.WithCancel(ctx)
+	defer stop()
+	result := make(chan []sent, 1)
+	go func() {
+		list, err := r.escalateEvery(escalating, s.every)
+		if err != nil {
+			b.say("an escalated conversation was not stored: %v", err)
+		}
+		result <- list
+	}()
+	b.say("draining")
+	left := o.settle(ctx, l.all, 2*time.Minute)
+	stop()
+	escalated := <-result
+	took := s.lastOf(o, l.all).Sub(healed)
+	left += o.settle(ctx, escalated, 2*time.Minute)
+	during := r.calls.between(healed, healed.Add(took))
+	refused := 0
+	for _, c := range during {
+		if c.status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	// What the escalated ones cost is not the drain's: a ticket each, and the calls for its note.
+	drained := float64(len(during)) - float64(len(escalated))*escalatedCalls
+	w := o.waits(escalated)
+	b.report.took("in bulk: backlog drained in", took)
+	b.report.figure("in bulk: without a ticket in the end", float64(left), "")
+	b.report.figure("in bulk: answers 429", float64(refused), "")
+	b.report.figure("in bulk: escalated conversations meanwhile", float64(len(escalated)), "")
+	b.report.atMost("in bulk: calls a ticket", drained/float64(len(l.all)), 0.03)
+	b.report.atLeast("in bulk: times as fast as one by one", float64(len(l.all))/took.Seconds()/max(oneByOne, 0.001), 20)
+	b.report.atMost("escalated during the drain: p99, seconds", w.at(0.99).Seconds(), 5)
+	f, err := r.judge(ctx, o, append(l.all, escalated...))
+	if err != nil {
+		return err
+	}
+	b.report.nothingWrong(f, r.crashed())
+	return nil
+}
+
+// escalatedCalls is what an escalated ticket takes: the ticket, and its note as a comment of its own.
+const escalatedCalls = 2
+
+func (s *calls) lastOf(o *outcome, all []sent) time.Time {
+	var last time.Time
+	for _, c := range all {
+		if m, ok := o.ticket(c); ok && m.CreatedAt.After(last) {
+			last = m.CreatedAt
+		}
+	}
+	return last
+}
+
+// escalateEvery lets escalated conversations of the first account end until ctx ends.
+func (r *rig) escalateEvery(ctx context.Context, every time.Duration) (all []sent, err error) {
+	for stand.Rest(ctx, every) {
+		list, err := r.send(context.WithoutCancel(ctx), load{count: 1, choose: inTurn(0, 1), generator: r.escalate})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}

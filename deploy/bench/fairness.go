@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"passerelle/deploy/stand"
+	"passerelle/pkg/sim/simzendesk"
+)
+
+// fairness compares the healthy accounts' times from event to ticket while some accounts are in trouble with those of the
+// same run without the sick ones, in turn.
+type fairness struct {
+	accounts, sick, workers int
+	perMinute, rounds       int
+	rate, share             float64
+	span                    time.Duration
+	troubles                string
+	ingest, redis           bool
+}
+
+// troubled is how an account can be in trouble.
+var troubled = map[string]simzendesk.Fault{
+	"hung":    {Kind: simzendesk.Hang},
+	"down":    {Kind: simzendesk.HTML502},
+	"limited": {Kind: simzendesk.RateLimited, RetryAfter: 10},
+}
+
+func (s *fairness) flags(set *flag.FlagSet) {
+	set.IntVar(&s.accounts, "accounts", 200, "Zendesk accounts")
+	set.IntVar(&s.sick, "sick", 1, "of them in trouble")
+	set.IntVar(&s.workers, "workers", 2, "worker processes")
+	set.IntVar(&s.perMinute, "per-minute", 700, "calls a minute that each account allows")
+	set.IntVar(&s.rounds, "rounds", 2, "how often with and without the sick ones")
+	set.Float64Var(&s.rate, "rate", 500, "events a second, those of the sick ones included")
+	set.Float64Var(&s.share, "share", 0.4, "of the events that are the sick ones'")
+	set.DurationVar(&s.span, "span", time.Minute, "of each half of a round")
+	set.StringVar(&s.troubles, "trouble", "hung,down,limited", "which, one after the other")
+	set.BoolVar(&s.ingest, "ingest", true, "send webhooks; false: events go straight into the queue")
+	set.BoolVar(&s.redis, "redis", true, "with a redis-server")
+}
+
+func (s *fairness) run(ctx context.Context, b *bench) error {
+	list := strings.Split(s.troubles, ",")
+	for _, trouble := range list {
+		if _, ok := troubled[trouble]; !ok {
+			return fmt.Errorf("-trouble: %q is none of hung, down, limited", trouble)
+		}
+	}
+	if s.sick < 1 || s.sick >= s.accounts || s.share <= 0 || s.share >= 1 || s.rate <= 0 || s.rounds < 1 {
+		return fmt.Errorf("expected 0 < -sick < -accounts, 0 < -share < 1, -rate over 0 and -rounds of 1 or more")
+	}
+	n, p := b.nature, b.platform
+	n.size, n.workers, n.perMinute, n.bulk = s.accounts, s.workers, s.perMinute, "auto"
+	p.ingest, p.redis = s.ingest, s.redis
+	r, err := b.open(ctx, "fairness", n, p)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	b.report.set("load", fmt.Sprintf("%.0f events a second, %.0f %% of them of %d sick accounts, %s each half, %d rounds", s.rate, 100*s.share, s.sick, s.span, s.rounds))
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	o := r.outcome()
+	all, err := r.warm(ctx, b, o)
+	if err != nil {
+		return err
+	}
+	for _, trouble := range list {
+		more, err := s.with(ctx, b, r, o, trouble)
+		if err != nil {
+			return fmt.Errorf("%s: %w", trouble, err)
+		}
+		all = append(all, more...)
+	}
+	f, err := r.judge(ctx, o, all)
+	if err != nil {
+		return err
+	}
+	b.report.nothingWrong(f, r.crashed())
+	return nil
+}
+
+// with runs the rounds with one kind of trouble.
+func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, trouble string) (all []sent, err error) {
+	var alone, beside waits
+	drained := 0.0 // the longest drain, in units of the time that the quota allows for it
+	for round := range s.rounds {
+		b.say("%s, round %d: without the sick accounts", trouble, round+1)
+		from := r.effort(ctx)
+		without, err := r.send(ctx, load{rate: s.rate * (1 - s.share), span: s.span, choose: inTurn(s.sick, s.accounts), generator: r.mixed})
+		if err != nil {
+			return all, err
+		}
+		left := o.settle(ctx, without, time.Minute)
+		b.report.spent(fmt.Sprintf("%s, round %d, without: ", trouble, round+1), from, r.effort(ctx), len(without))
+		b.say("%s, round %d: with them", trouble, round+1)
+		var mend []func()
+		for _, a := range r.accounts[:s.sick] {
+			mend = append(mend, a.Fault(troubled[trouble]))
+		}
+		from = r.effort(ctx)
+		with, err := r.send(ctx, load{rate: s.rate, span: s.span, choose: s.choice(round), generator: r.mixed})
+		if err != nil {
+			return all, err
+		}
+		b.report.spent(fmt.Sprintf("%s, round %d, with: ", trouble, round+1), from, r.effort(ctx), len(with))
+		healthy, ill := s.apart(with)
+		healed := time.Now()
+		for _, m := range mend {
+			m()
+		}
+		left += o.settle(ctx, healthy, time.Minute)
+		alone, beside = append(alone, o.waits(without)...), append(beside, o.waits(healthy)...)
+		b.say("%s, round %d: %d conversations of the sick accounts wait", trouble, round+1, len(ill))
+		left += o.settle(ctx, ill, 3*time.Minute)
+		last := healed
+		for _, c := range ill {
+			if m, ok := o.ticket(c); ok && m.CreatedAt.After(last) {
+				last = m.CreatedAt
+			}
+		}
+		quota := float64(s.perMinute*(100-r.reserve)/100*s.sick) / 60
+		allowed := float64(len(ill)) / quota
+		drained = max(drained, last.Sub(healed).Seconds()/allowed)
+		b.report.figure(fmt.Sprintf("%s, round %d: backlog of the sick accounts", trouble, round+1), float64(len(ill)), "")
+		b.report.took(fmt.Sprintf("%s, round %d: it drained in", trouble, round+1), last.Sub(healed))
+		b.report.figure(fmt.Sprintf("%s, round %d: without a ticket in the end", trouble, round+1), float64(left), "")
+		all = append(append(all, without...), with...)
+		if !stand.Rest(ctx, time.Second) {
+			return all, ctx.Err()
+		}
+	}
+	slices.Sort(alone)
+	slices.Sort(beside)
+	for _, share := range []float64{0.5, 0.99} {
+		name := fmt.Sprintf("%s: p%.0f of the healthy accounts", trouble, 100*share)
+		b.report.took(name+", without the sick ones", alone.at(share))
+		b.report.took(name+", beside them", beside.at(share))
+		b.report.atMost(name+", times that without the sick ones", ratio(beside.at(share), alone.at(share)), 1.2)
+	}
+	b.report.atMost(trouble+": drain, times what the quota allows one by one", drained, 1.3)
+	return all, nil
+}
+
+// choice gives the sick accounts their share, in an order that is the same each time.
+func (s *fairness) choice(round int) func(int) int {
+	return func(i int) int {
+		r := rand.New(rand.NewPCG(uint64(round), uint64(i))) //nolint:gosec // no secret
+		if r.Float64() < s.share {
+			return r.IntN(s.sick)
+		}
+		return s.sick + i%(s.accounts-s.sick)
+	}
+}
+
+func (s *fairness) apart(all []sent) (healthy, ill []sent) {
+	for _, c := range all {
+		if c.account < s.sick {
+			ill = append(ill, c)
+		} else {
+			healthy = append(healthy, c)
+		}
+	}
+	return healthy, ill
+}
+
+func ratio(a, b time.Duration) float64 {
+	if b <= 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}

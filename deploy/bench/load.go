@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"passerelle/deploy/stand"
+	"passerelle/pkg/sim/simiadvize"
+	"passerelle/pkg/sim/traffic"
+	"passerelle/pkg/ticket"
+)
+
+// sent is a conversation that ended, and whose event was stored.
+type sent struct {
+	id      string
+	account int       // index
+	due     time.Time // when the event was to happen; the machine's lateness counts
+}
+
+// load is a stream of ends of conversations.
+type load struct {
+	rate      float64 // a second
+	span      time.Duration
+	count     int // instead of span, if it is not 0
+	choose    func(i int) int
+	generator *traffic.Generator
+}
+
+// inFlight bounds the conversations that are on their way into the queue.
+const inFlight = 256
+
+// send lets conversations end at the rate, through webhooks if there is an ingest process and straight into the queue if
+// there is none. It returns when all are stored. Of an event that is not stored the error tells.
+func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
+	n := l.count
+	if n == 0 {
+		n = int(l.rate * l.span.Seconds())
+	}
+	all := make([]sent, n)
+	slots := make(chan struct{}, inFlight)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wait sync.WaitGroup
+	began := time.Now()
+	for i := range all {
+		due := time.Now()
+		if l.rate > 0 {
+			due = began.Add(time.Duration(float64(i) / l.rate * float64(time.Second)))
+		}
+		if d := time.Until(due); d > 0 && !stand.Rest(ctx, d) {
+			break
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			at := l.choose(i)
+			c, err := r.converse(l.generator, at)
+			if err == nil {
+				err = r.store(ctx, at, c)
+			}
+			if err != nil {
+				cancel(err)
+				return
+			}
+			all[i] = sent{c.ID, at, due}
+		})
+	}
+	wait.Wait()
+	return all, context.Cause(ctx)
+}
+
+func (r *rig) store(ctx context.Context, at int, c simiadvize.Conversation) error {
+	if r.ingest {
+		d := r.iadvize.Send(ctx, simiadvize.Webhook{URL: r.webhookAddress(), Secret: worldSecret}, r.iadvize.ClosedEvent(c))
+		if !d.Accepted {
+			return fmt.Errorf("webhook of conversation %s: not accepted after %d attempts, the last with status %d", c.ID, d.Attempts, d.Status)
+		}
+		return nil
+	}
+	s := r.sites[at]
+	e := ticket.Event{
+		ID: c.ID, Kind: ticket.KindClosed, Platform: "ha", ProjectID: s.ProjectID, ConversationID: c.ID, Channel: c.Channel,
+		OccurredAt: c.ClosedAt, ReceivedAt: time.Now(), Site: s.Name, Account: s.Account,
+	}
+	for _, a := range c.Agents {
+		e.OperatorIDs = append(e.OperatorIDs, a.ID)
+	}
+	_, err := r.queue.Publish(ctx, e)
+	return err
+}
+
+// inTurn gives one account after the other, from those with an index from a to b, b not included.
+func inTurn(a, b int) func(int) int {
+	return func(i int) int { return a + i%(b-a) }
+}

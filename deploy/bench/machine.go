@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"passerelle/deploy/stand"
+)
+
+// ticksPerSecond is what /proc counts in on every Linux that Go runs on.
+const ticksPerSecond = 100
+
+// effort is what was spent up to a moment.
+type effort struct {
+	spent    map[string]float64 // seconds, by kind of process
+	messages float64            // that clients sent to nats-server
+	stored   map[string]float64 // messages, by stream
+}
+
+func (r *rig) effort(ctx context.Context) effort {
+	e := effort{spent: map[string]float64{"simulators and load": cpuSeconds(os.Getpid())}, stored: map[string]float64{}}
+	for _, p := range r.workers {
+		e.spent["workers"] += cpuSeconds(p.PID())
+	}
+	if r.ingestProcess != nil {
+		e.spent["ingest"] = cpuSeconds(r.ingestProcess.PID())
+	}
+	e.spent["nats-server"] = cpuSeconds(r.nats.PID())
+	if r.redisServer != nil {
+		e.spent["redis-server"] = cpuSeconds(r.redisServer.PID())
+	}
+	var varz struct {
+		InMsgs float64 `json:"in_msgs"`
+	}
+	if ask(ctx, r.nats, "/varz", &varz) == nil {
+		e.messages = varz.InMsgs
+	}
+	var jsz struct {
+		Accounts []struct {
+			Streams []struct {
+				Name  string `json:"name"`
+				State struct {
+					LastSeq float64 `json:"last_seq"`
+				} `json:"state"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if ask(ctx, r.nats, "/jsz?streams=true", &jsz) == nil {
+		for _, a := range jsz.Accounts {
+			for _, s := range a.Streams {
+				e.stored[s.Name] += s.State.LastSeq
+			}
+		}
+	}
+	return e
+}
+
+const askTime = 10 * time.Second
+
+func ask(ctx context.Context, n *stand.NATS, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Monitor+path, nil)
+	if err != nil {
+		return fmt.Errorf("ask nats-server: %w", err)
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		return fmt.Errorf("ask nats-server: %w", err)
+	}
+	defer response.Body.Close()
+	return json.NewDecoder(response.Body).Decode(into)
+}
+
+// whole is what the machine and this program's processes worked up to a moment, in seconds.
+type whole struct {
+	at         time.Time
+	busy, ours float64
+}
+
+// wholeMachine counts children that have ended.
+func wholeMachine() whole {
+	w := whole{at: time.Now(), busy: busySeconds()}
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var used syscall.Rusage
+		if syscall.Getrusage(who, &used) == nil {
+			w.ours += time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
+		}
+	}
+	return w
+}
+
+// others gives the share of the machine that other programs had since.
+func (w whole) others(since whole) float64 {
+	all := w.at.Sub(since.at).Seconds() * float64(runtime.NumCPU())
+	return max(0, w.busy-since.busy-(w.ours-since.ours)) / max(all, 0.001)
+}
+
+// busySeconds is what all processors together worked since the machine started, 0 when that is not known.
+func busySeconds() float64 {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	var ticks float64
+	for i, word := range strings.Fields(line) {
+		if i == 0 || i == 4 || i == 5 || i > 8 { // the name, idle, iowait; and guests, which count as user
+			continue
+		}
+		n, _ := strconv.ParseFloat(word, 64)
+		ticks += n
+	}
+	return ticks / ticksPerSecond
+}
+
+// cpuSeconds is what a process worked, 0 when that is not known.
+func cpuSeconds(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	words := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if len(words) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(words[11], 64)
+	system, _ := strconv.ParseFloat(words[12], 64)
+	return (user + system) / ticksPerSecond
+}
+
+// residentMiB is the memory of a process, 0 when that is not known.
+func residentMiB(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kib / 1024
+		}
+	}
+	return 0
+}
+
+// loadAverage is that of the last minute, as the system says it.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	one, _, _ := strings.Cut(string(text), " ")
+	return one
+}

@@ -1,0 +1,195 @@
+// Command bench measures what is promised about speed and fairness: it runs the product's real processes with a real
+// nats-server and redis-server against simulated accounts, over HTTP, and compares figures of one run with each other.
+// Exit status 1 when a criterion is missed.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"passerelle/deploy/stand"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// scenario is one benchmark.
+type scenario interface {
+	// flags are its sizes. Their defaults are those of the promise.
+	flags(set *flag.FlagSet)
+	// run measures, and fills the report.
+	run(ctx context.Context, b *bench) error
+}
+
+// scenarios gives each by its name, with what it is about.
+func scenarios() []named {
+	return []named{
+		{"fairness", "what accounts in trouble cost the others, and how fast their backlog drains", &fairness{}},
+		{"quota", "how much of an account's calls are used, and whether ever more", &quota{}},
+		{"calls", "calls a ticket, one by one and in bulk, and how fast a backlog drains", &calls{}},
+		{"kill", "kill -9 of the worker that drains, again and again", &kill{}},
+		{"storm", "many accounts are well again in the same second", &storm{}},
+		{"rate", "how many events a second the machine bears, and what is spent on each", &rate{}},
+	}
+}
+
+type named struct {
+	name, about string
+	scenario
+}
+
+// bench is what all scenarios share.
+type bench struct {
+	platform
+	nature
+
+	dir    string
+	report *report
+	log    io.Writer // told how far it is
+	limit  time.Duration
+	keep   bool
+	output string
+}
+
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	b, chosen, err := readArguments(args, errOut)
+	if err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			_, _ = fmt.Fprintln(errOut, "bench:", err)
+		}
+		return 2
+	}
+	if b.dir, err = os.MkdirTemp("", "passerelle-bench-"); err != nil {
+		_, _ = fmt.Fprintln(errOut, "make a temporary folder:", err)
+		return 1
+	}
+	err = b.measure(ctx, chosen)
+	if err != nil {
+		_, _ = fmt.Fprintln(errOut, "bench:", err)
+	}
+	if b.output == "json" {
+		_ = json.NewEncoder(out).Encode(b.report) // who reads it is gone
+	} else {
+		b.report.print(out)
+	}
+	if err == nil && len(b.report.Wrong) == 0 && !b.keep {
+		_ = os.RemoveAll(b.dir) // a temporary folder
+	} else {
+		_, _ = fmt.Fprintln(errOut, "logs and stores are in", b.dir)
+	}
+	if err != nil || !b.report.Met {
+		return 1
+	}
+	return 0
+}
+
+func (b *bench) measure(ctx context.Context, chosen named) error {
+	ctx, cancel := context.WithTimeout(ctx, b.limit)
+	defer cancel()
+	b.report = newReport(chosen.name)
+	if b.binaries == "" {
+		b.binaries = filepath.Join(b.dir, "bin")
+		if err := stand.Build(ctx, b.binaries); err != nil {
+			return err
+		}
+	}
+	before := wholeMachine()
+	err := chosen.run(ctx, b)
+	b.report.finish(before, wholeMachine())
+	b.report.Met = b.report.Met && err == nil
+	return err
+}
+
+// readArguments reads "SCENARIO [flags]".
+func readArguments(args []string, errOut io.Writer) (*bench, named, error) {
+	name := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	for _, s := range scenarios() {
+		if s.name != name {
+			continue
+		}
+		b := &bench{log: errOut}
+		set := flag.NewFlagSet("bench "+name, flag.ContinueOnError)
+		set.SetOutput(errOut)
+		b.flags(set)
+		s.flags(set)
+		if err := set.Parse(args); err != nil {
+			return nil, s, fmt.Errorf("flags: %w", err)
+		}
+		return b, s, b.check(set)
+	}
+	_, _ = fmt.Fprintln(errOut, "usage: bench SCENARIO [flags]; -help after a scenario lists them")
+	for _, s := range scenarios() {
+		_, _ = fmt.Fprintf(errOut, "  %-10s %s\n", s.name, s.about)
+	}
+	if name == "" {
+		return nil, named{}, flag.ErrHelp
+	}
+	return nil, named{}, fmt.Errorf("%q is no scenario", name)
+}
+
+func (b *bench) flags(set *flag.FlagSet) {
+	set.StringVar(&b.output, "o", "text", "text or json")
+	set.StringVar(&b.binaries, "binaries", "", "folder with passerelle and nats-server; empty: they are built")
+	set.BoolVar(&b.keep, "keep", false, "keep the folder with logs and stores")
+	set.DurationVar(&b.limit, "limit", 2*time.Hour, "of the whole run")
+	set.StringVar(&b.sync, "sync", "always", "sync_interval of nats-server; empty: the server's default")
+	set.DurationVar(&b.latency, "latency", 20*time.Millisecond, "of each answer of Zendesk, half of it for iAdvize")
+	set.DurationVar(&b.jobDelay, "job-delay", 15*time.Second, "how long a bulk job takes at Zendesk")
+	set.Int64Var(&b.seed, "seed", 1, "same seed, same conversations")
+	set.IntVar(&b.slots, "slots", 0, "PASSERELLE_WORKER_SLOTS; 0: the product's default")
+	set.IntVar(&b.reserve, "reserve", 20, "reserve_percent of each account")
+}
+
+func (b *bench) check(set *flag.FlagSet) error {
+	switch {
+	case b.output != "text" && b.output != "json":
+		return errors.New("-o: expected text or json")
+	case set.NArg() > 0:
+		return fmt.Errorf("%q is not expected: flags come after the scenario", set.Arg(0))
+	case b.limit <= 0 || b.latency < 0 || b.jobDelay < 0 || b.reserve < 0 || b.reserve > 95:
+		return errors.New("expected -limit over 0, -latency and -job-delay not negative, -reserve 0 to 95")
+	}
+	return nil
+}
+
+// open starts a rig in a folder of its own.
+func (b *bench) open(ctx context.Context, name string, n nature, p platform) (*rig, error) {
+	dir := filepath.Join(b.dir, name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	sync := p.sync
+	if sync == "" {
+		sync = "the server's default, two minutes"
+	}
+	b.report.set("nats-server sync_interval", sync)
+	b.report.set("Zendesk", fmt.Sprintf("%d accounts, %d calls a minute each (0: no limit), reserve %d %%, answers after %s; a bulk job takes %s", n.size, n.perMinute, n.reserve, n.latency, n.jobDelay))
+	b.report.set("workers", fmt.Sprintf("%d, with Redis: %t", n.workers, p.redis))
+	way := "straight into the queue"
+	if p.ingest {
+		way = "webhooks through one ingest process"
+	}
+	b.report.set("events", way)
+	return openRig(ctx, n, p, dir)
+}
+
+func (b *bench) say(format string, v ...any) {
+	_, _ = fmt.Fprintf(b.log, time.Now().Format("15:04:05 ")+format+"\n", v...)
+}
