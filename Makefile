@@ -9,6 +9,7 @@ LINT_VERSION  := v2.15.0
 LINT          := .bin/golangci-lint-$(LINT_VERSION)
 FUZZTIME      ?= 60s
 ARGS          ?=
+SCENARIO      ?= fairness
 # The packages that hold the promises, with the share of statements that tests must run.
 COVERED       := ingest worker pkg/ticket pkg/iadvize pkg/zendesk pkg/queue
 COVERAGE      := 85
@@ -54,6 +55,10 @@ chaos: servers ## kill, cut and stop everything under load; prove that nothing i
 .PHONY: bench
 bench: ## run the benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-accounts
+bench-accounts: servers ## measure fairness, quota, calls, kill or storm with the real processes (SCENARIO=quota ARGS='-o json')
+	go run ./deploy/bench $(SCENARIO) $(ARGS)
 
 .PHONY: fmt
 fmt: $(LINT) ## format the code and sort the imports

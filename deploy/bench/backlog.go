@@ -18,16 +18,16 @@ type backlog struct {
 	down time.Time // since when they are
 }
 
-// hold puts the accounts from a to b, b not included, out of order, and lets conversations end until they hold that many
+// hold puts the first accounts out of order, and lets conversations end until they hold that many
 // all together. The workers must run.
-func (r *rig) hold(ctx context.Context, b *bench, from, to, count int, g *traffic.Generator) (*backlog, error) {
+func (r *rig) hold(ctx context.Context, b *bench, accounts, count int, g *traffic.Generator) (*backlog, error) {
 	l := &backlog{rig: r, down: time.Now()}
-	for _, a := range r.accounts[from:to] {
-		l.mend = append(l.mend, a.Fault(simzendesk.Fault{Kind: simzendesk.Unavailable, RetryAfter: 5}))
+	for _, a := range r.accounts[:accounts] {
+		l.mend = append(l.mend, a.Fault(simzendesk.Fault{Kind: simzendesk.Unavailable, RetryAfter: b.retryAfter}))
 	}
-	b.say("holding %d conversations of %d accounts", count, to-from)
+	b.sayf("holding %d conversations of %d accounts", count, accounts)
 	var err error
-	if l.all, err = r.send(ctx, load{count: count, choose: inTurn(from, to), generator: g}); err != nil {
+	if l.all, err = r.send(ctx, load{count: count, choose: inTurn(0, accounts), generator: g}); err != nil {
 		return l, err
 	}
 	for {
@@ -36,7 +36,7 @@ func (r *rig) hold(ctx context.Context, b *bench, from, to, count int, g *traffi
 			return l, err
 		}
 		if queued == 0 {
-			b.say("%d are held after %s", held, time.Since(l.down).Round(time.Second))
+			b.sayf("%d are held after %s", held, time.Since(l.down).Round(time.Second))
 			return l, nil
 		}
 		if !stand.Rest(ctx, time.Second) {

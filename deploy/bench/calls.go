@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passerelle/deploy/stand"
+	"passerelle/pkg/ticket"
 )
 
 // calls counts the calls to Zendesk for each ticket, and compares a drain in bulk with one ticket after the other under
@@ -65,7 +66,7 @@ func (s *calls) inSteadyState(ctx context.Context, b *bench) error {
 		return err
 	}
 	o := r.outcome()
-	all, err := r.warm(ctx, b, o)
+	all, err := r.warm(ctx, b, o, 6) // more than an account has agents
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (s *calls) inSteadyState(ctx context.Context, b *bench) error {
 		if kind != "archive tickets" {
 			g = r.mixed
 		}
-		b.say("steady state, %s: %.0f a second for %s", kind, s.rate, s.steady)
+		b.sayf("steady state, %s: %.0f a second for %s", kind, s.rate, s.steady)
 		began := time.Now()
 		list, err := r.send(ctx, load{rate: s.rate, span: s.steady, choose: inTurn(0, s.accounts), generator: g})
 		if err != nil {
@@ -94,7 +95,7 @@ func (s *calls) inSteadyState(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report.nothingWrong(f, r.crashed())
+	b.report.nothingWrong("steady state: ", f, r.crashed())
 	return nil
 }
 
@@ -109,7 +110,7 @@ func (s *calls) oneByOne(ctx context.Context, b *bench) (perSecond float64, err 
 	if err := r.start(ctx); err != nil {
 		return 0, err
 	}
-	l, err := r.hold(ctx, b, 0, 1, int(float64(s.perMinute)*(s.single.Minutes()+1)), r.archive)
+	l, err := r.hold(ctx, b, 1, int(float64(s.perMinute)*s.single.Minutes()*1.2)+50, r.archive)
 	if err != nil {
 		return 0, err
 	}
@@ -145,7 +146,7 @@ func (s *calls) inBulk(ctx context.Context, b *bench, oneByOne float64) error {
 	if err := r.start(ctx); err != nil {
 		return err
 	}
-	l, err := r.hold(ctx, b, 0, 1, s.backlog, r.archive)
+	l, err := r.hold(ctx, b, 1, s.backlog, r.archive)
 	if err != nil {
 		return err
 	}
@@ -156,52 +157,56 @@ func (s *calls) inBulk(ctx context.Context, b *bench, oneByOne float64) error {
 	go func() {
 		list, err := r.escalateEvery(escalating, s.every)
 		if err != nil {
-			b.say("an escalated conversation was not stored: %v", err)
+			b.sayf("an escalated conversation was not stored: %v", err)
 		}
 		result <- list
 	}()
-	b.say("draining")
+	b.sayf("draining")
 	left := o.settle(ctx, l.all, 2*time.Minute)
 	stop()
 	escalated := <-result
-	took := s.lastOf(o, l.all).Sub(healed)
+	took := o.last(l.all).Sub(healed)
 	left += o.settle(ctx, escalated, 2*time.Minute)
-	during := r.calls.between(healed, healed.Add(took))
+	during := r.calls.between(healed, healed.Add(took+time.Millisecond))
 	refused := 0
 	for _, c := range during {
 		if c.status == http.StatusTooManyRequests {
 			refused++
 		}
 	}
-	// What the escalated ones cost is not the drain's: a ticket each, and the calls for its note.
-	drained := float64(len(during)) - float64(len(escalated))*escalatedCalls
+	drained := len(during) - o.callsFor(during, escalated) // what the escalated ones cost is not the drain's
 	w := o.waits(escalated)
 	b.report.took("in bulk: backlog drained in", took)
 	b.report.figure("in bulk: without a ticket in the end", float64(left), "")
 	b.report.figure("in bulk: answers 429", float64(refused), "")
 	b.report.figure("in bulk: escalated conversations meanwhile", float64(len(escalated)), "")
-	b.report.atMost("in bulk: calls a ticket", drained/float64(len(l.all)), 0.03)
+	b.report.atMost("in bulk: calls a ticket", float64(drained)/float64(len(l.all)), 0.03)
 	b.report.atLeast("in bulk: times as fast as one by one", float64(len(l.all))/took.Seconds()/max(oneByOne, 0.001), 20)
 	b.report.atMost("escalated during the drain: p99, seconds", w.at(0.99).Seconds(), 5)
 	f, err := r.judge(ctx, o, append(l.all, escalated...))
 	if err != nil {
 		return err
 	}
-	b.report.nothingWrong(f, r.crashed())
+	b.report.nothingWrong("in bulk: ", f, r.crashed())
 	return nil
 }
 
-// escalatedCalls is what an escalated ticket takes: the ticket, and its note as a comment of its own.
-const escalatedCalls = 2
-
-func (s *calls) lastOf(o *outcome, all []sent) time.Time {
-	var last time.Time
-	for _, c := range all {
-		if m, ok := o.ticket(c); ok && m.CreatedAt.After(last) {
-			last = m.CreatedAt
+// callsFor counts the calls that were about those conversations alone.
+func (o *outcome) callsFor(all []called, about []sent) int {
+	keys, ids := map[string]bool{}, map[int64]bool{}
+	for _, s := range about {
+		keys[ticket.ExternalID(s.id)] = true
+		if m, ok := o.ticket(s); ok {
+			ids[m.ID] = true
 		}
 	}
-	return last
+	n := 0
+	for _, c := range all {
+		if c.key != "" && keys[c.key] || c.ticket != 0 && ids[c.ticket] {
+			n++
+		}
+	}
+	return n
 }
 
 // escalateEvery lets escalated conversations of the first account end until ctx ends.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"passerelle/deploy/stand"
 	"passerelle/pkg/sim/simzendesk"
 )
 
@@ -28,7 +27,7 @@ type fairness struct {
 var troubled = map[string]simzendesk.Fault{
 	"hung":    {Kind: simzendesk.Hang},
 	"down":    {Kind: simzendesk.HTML502},
-	"limited": {Kind: simzendesk.RateLimited, RetryAfter: 10},
+	"limited": {Kind: simzendesk.RateLimited}, // with Retry-After
 }
 
 func (s *fairness) flags(set *flag.FlagSet) {
@@ -68,7 +67,7 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 		return err
 	}
 	o := r.outcome()
-	all, err := r.warm(ctx, b, o)
+	all, err := r.warm(ctx, b, o, 1)
 	if err != nil {
 		return err
 	}
@@ -83,7 +82,7 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report.nothingWrong(f, r.crashed())
+	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }
 
@@ -92,50 +91,31 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 	var alone, beside waits
 	drained := 0.0 // the longest drain, in units of the time that the quota allows for it
 	for round := range s.rounds {
-		b.say("%s, round %d: without the sick accounts", trouble, round+1)
+		name := fmt.Sprintf("%s, round %d", trouble, round+1)
+		b.sayf("%s: without the sick accounts", name)
 		from := r.effort(ctx)
 		without, err := r.send(ctx, load{rate: s.rate * (1 - s.share), span: s.span, choose: inTurn(s.sick, s.accounts), generator: r.mixed})
 		if err != nil {
 			return all, err
 		}
 		left := o.settle(ctx, without, time.Minute)
-		b.report.spent(fmt.Sprintf("%s, round %d, without: ", trouble, round+1), from, r.effort(ctx), len(without))
-		b.say("%s, round %d: with them", trouble, round+1)
-		var mend []func()
-		for _, a := range r.accounts[:s.sick] {
-			mend = append(mend, a.Fault(troubled[trouble]))
-		}
-		from = r.effort(ctx)
-		with, err := r.send(ctx, load{rate: s.rate, span: s.span, choose: s.choice(round), generator: r.mixed})
+		b.report.spent(name+", without: ", from, r.effort(ctx), len(without))
+		with, healed, err := s.beside(ctx, b, r, trouble, round)
 		if err != nil {
 			return all, err
 		}
-		b.report.spent(fmt.Sprintf("%s, round %d, with: ", trouble, round+1), from, r.effort(ctx), len(with))
 		healthy, ill := s.apart(with)
-		healed := time.Now()
-		for _, m := range mend {
-			m()
-		}
 		left += o.settle(ctx, healthy, time.Minute)
 		alone, beside = append(alone, o.waits(without)...), append(beside, o.waits(healthy)...)
-		b.say("%s, round %d: %d conversations of the sick accounts wait", trouble, round+1, len(ill))
+		b.sayf("%s: %d conversations of the sick accounts wait", name, len(ill))
 		left += o.settle(ctx, ill, 3*time.Minute)
-		last := healed
-		for _, c := range ill {
-			if m, ok := o.ticket(c); ok && m.CreatedAt.After(last) {
-				last = m.CreatedAt
-			}
-		}
-		quota := float64(s.perMinute*(100-r.reserve)/100*s.sick) / 60
-		allowed := float64(len(ill)) / quota
-		drained = max(drained, last.Sub(healed).Seconds()/allowed)
-		b.report.figure(fmt.Sprintf("%s, round %d: backlog of the sick accounts", trouble, round+1), float64(len(ill)), "")
-		b.report.took(fmt.Sprintf("%s, round %d: it drained in", trouble, round+1), last.Sub(healed))
-		b.report.figure(fmt.Sprintf("%s, round %d: without a ticket in the end", trouble, round+1), float64(left), "")
+		took := max(o.last(ill).Sub(healed), 0)
+		quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
+		drained = max(drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
+		b.report.figure(name+": backlog of the sick accounts", float64(len(ill)), "")
+		b.report.took(name+": it drained in", took)
+		b.report.figure(name+": without a ticket in the end", float64(left), "")
 		all = append(append(all, without...), with...)
-		if !stand.Rest(ctx, time.Second) {
-			return all, ctx.Err()
-		}
 	}
 	slices.Sort(alone)
 	slices.Sort(beside)
@@ -147,6 +127,23 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 	}
 	b.report.atMost(trouble+": drain, times what the quota allows one by one", drained, 1.3)
 	return all, nil
+}
+
+// beside lets conversations end at all accounts while the sick ones are in trouble, and heals them.
+func (s *fairness) beside(ctx context.Context, b *bench, r *rig, trouble string, round int) (all []sent, healed time.Time, err error) {
+	name := fmt.Sprintf("%s, round %d", trouble, round+1)
+	b.sayf("%s: beside the sick accounts", name)
+	f := troubled[trouble]
+	if f.Kind == simzendesk.RateLimited {
+		f.RetryAfter = b.retryAfter
+	}
+	for _, a := range r.accounts[:s.sick] {
+		defer a.Fault(f)()
+	}
+	from := r.effort(ctx)
+	all, err = r.send(ctx, load{rate: s.rate, span: s.span, choose: s.choice(round), generator: r.mixed})
+	b.report.spent(name+", beside: ", from, r.effort(ctx), len(all))
+	return all, time.Now(), err
 }
 
 // choice gives the sick accounts their share, in an order that is the same each time.

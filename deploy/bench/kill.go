@@ -40,7 +40,7 @@ func (s *kill) run(ctx context.Context, b *bench) error {
 	if err := r.start(ctx); err != nil {
 		return err
 	}
-	l, err := r.hold(ctx, b, 0, s.accounts, s.backlog, r.archive)
+	l, err := r.hold(ctx, b, s.accounts, s.backlog, r.archive)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *kill) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report.nothingWrong(f, r.crashed())
+	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }
 
@@ -83,7 +83,7 @@ func (s *kill) killAll(ctx context.Context, b *bench, r *rig, o *outcome, follow
 		if c.bulk {
 			jobs++
 		}
-		b.say("kill %d: %s", killed, p.Name)
+		b.sayf("kill %d: %s", killed, p.Name)
 		starting, cancel := context.WithTimeout(ctx, readyTime)
 		err := p.Ready(starting)
 		cancel()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -128,7 +129,7 @@ func cpuSeconds(pid int) float64 {
 	if err != nil {
 		return 0
 	}
-	words := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	words := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(words) < 13 {
 		return 0
 	}

@@ -15,19 +15,19 @@ import (
 // outcome is what the accounts hold, conversation by conversation. It is for one goroutine.
 type outcome struct {
 	world *world
-	last  []int64 // ticket of each account that was seen last
+	seen  []int64 // ticket of each account that was seen last
 	made  map[string][]simzendesk.Made
 }
 
 func (w *world) outcome() *outcome {
-	return &outcome{world: w, last: make([]int64, len(w.accounts)), made: map[string][]simzendesk.Made{}}
+	return &outcome{world: w, seen: make([]int64, len(w.accounts)), made: map[string][]simzendesk.Made{}}
 }
 
 // look takes in the tickets that were made since.
 func (o *outcome) look() {
 	for i, a := range o.world.accounts {
-		for _, m := range a.MadeAfter(o.last[i]) {
-			o.last[i] = m.ID
+		for _, m := range a.MadeAfter(o.seen[i]) {
+			o.seen[i] = m.ID
 			o.made[m.ExternalID] = append(o.made[m.ExternalID], m)
 		}
 	}
@@ -57,6 +57,17 @@ func (o *outcome) settle(ctx context.Context, all []sent, quiet time.Duration) i
 			return len(pending)
 		}
 	}
+}
+
+// last gives when the last of them got its ticket.
+func (o *outcome) last(all []sent) time.Time {
+	var last time.Time
+	for _, s := range all {
+		if m, ok := o.ticket(s); ok && m.CreatedAt.After(last) {
+			last = m.CreatedAt
+		}
+	}
+	return last
 }
 
 // waits gives how long each took from event to ticket, in order of length.

@@ -35,7 +35,7 @@ func (s *quota) run(ctx context.Context, b *bench) error {
 	if s.windows < 1 || s.others < 0 || s.others > 0.7 || s.window <= 0 || s.workers < 1 {
 		return fmt.Errorf("expected -windows and -workers of 1 or more, -others 0 to 0.7, -window over 0")
 	}
-	for _, way := range strings.Split(s.ways, ",") {
+	for way := range strings.SplitSeq(s.ways, ",") {
 		if way != "with" && way != "without" {
 			return fmt.Errorf("-redis: %q is none of with, without", way)
 		}
@@ -57,7 +57,7 @@ func (s *quota) measure(ctx context.Context, b *bench, way string) error {
 	defer r.close()
 	b.report.set("workers", fmt.Sprintf("%d; %s Redis", n.workers, s.ways))
 	backlog := int(float64(s.perMinute)*s.window.Minutes()*float64(s.windows+2)) + 100
-	b.say("%s Redis: %d conversations wait", way, backlog)
+	b.sayf("%s Redis: %d conversations wait", way, backlog)
 	if _, err := r.send(ctx, load{count: backlog, choose: inTurn(0, 1), generator: r.archive}); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *quota) measure(ctx context.Context, b *bench, way string) error {
 	other.Go(func() { s.take(taking, r) })
 	began := time.Now().Add(s.window / 4).Truncate(s.window).Add(s.window) // the next whole window, after a start
 	ended := began.Add(time.Duration(s.windows) * s.window)
-	b.say("%s Redis: measuring from %s to %s", way, began.Format("15:04:05"), ended.Format("15:04:05"))
+	b.sayf("%s Redis: measuring from %s to %s", way, began.Format("15:04:05"), ended.Format("15:04:05"))
 	if !stand.Rest(ctx, time.Until(ended.Add(n.latency+100*time.Millisecond))) {
 		return ctx.Err()
 	}

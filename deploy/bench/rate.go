@@ -39,17 +39,17 @@ func (s *rate) run(ctx context.Context, b *bench) error {
 		return err
 	}
 	o := r.outcome()
-	all, err := r.warm(ctx, b, o)
+	all, err := r.warm(ctx, b, o, 1)
 	if err != nil {
 		return err
 	}
 	sustained := 0.0
-	for _, text := range strings.Split(s.rates, ",") {
+	for text := range strings.SplitSeq(s.rates, ",") {
 		events, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		if err != nil || events <= 0 {
 			return fmt.Errorf("-rates: expected numbers over 0, not %q", text)
 		}
-		b.say("%.0f events a second for %s", events, s.span)
+		b.sayf("%.0f events a second for %s", events, s.span)
 		from, began := r.effort(ctx), time.Now()
 		list, err := r.send(ctx, load{rate: events, span: s.span, choose: inTurn(0, n.size), generator: r.mixed})
 		if err != nil {
@@ -80,22 +80,22 @@ func (s *rate) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report.nothingWrong(f, r.crashed())
+	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }
 
 // warmRate is slow enough for any machine: each first ticket of an account takes several calls.
 const warmRate = 40
 
-// warm makes one ticket in each account, so that tokens, forms and agents are known.
-func (r *rig) warm(ctx context.Context, b *bench, o *outcome) ([]sent, error) {
-	b.say("warming up: one ticket in each of %d accounts", r.size)
-	all, err := r.send(ctx, load{rate: warmRate, count: r.size, choose: inTurn(0, r.size), generator: r.archive})
+// warm makes that many tickets in each account, so that tokens, forms and agents are known.
+func (r *rig) warm(ctx context.Context, b *bench, o *outcome, each int) ([]sent, error) {
+	b.sayf("warming up: %d tickets in each of %d accounts", each, r.size)
+	all, err := r.send(ctx, load{rate: warmRate, count: each * r.size, choose: inTurn(0, r.size), generator: r.archive})
 	if err != nil {
 		return nil, err
 	}
 	if left := o.settle(ctx, all, time.Minute); left > 0 {
-		return all, errors.Join(errNotSettled, fmt.Errorf("%d of %d accounts have no ticket after the warm-up", left, r.size))
+		return all, errors.Join(errNotSettled, fmt.Errorf("%d of %d conversations have no ticket after the warm-up", left, len(all)))
 	}
 	return all, nil
 }

@@ -70,12 +70,12 @@ func (r *report) atLeast(name string, value, bound float64) {
 	r.Criteria = append(r.Criteria, criterion{Name: name, Value: value, Bound: bound, Least: true, Met: value >= bound})
 }
 
-// nothingWrong adds what every scenario asks for.
-func (r *report) nothingWrong(f faults, crashed int) {
-	r.atMost("lost", float64(f.lost), 0)
-	r.atMost("doubled", float64(f.doubled), 0)
-	r.atMost("dead letters", float64(f.dead), 0)
-	r.atMost("processes that ended by themselves", float64(crashed), 0)
+// nothingWrong adds what every scenario asks for. The name of the part stands before, if there is one.
+func (r *report) nothingWrong(part string, f faults, crashed int) {
+	r.atMost(part+"lost", float64(f.lost), 0)
+	r.atMost(part+"doubled", float64(f.doubled), 0)
+	r.atMost(part+"dead letters", float64(f.dead), 0)
+	r.atMost(part+"processes that ended by themselves", float64(crashed), 0)
 	r.Wrong = append(r.Wrong, f.wrong...)
 }
 
@@ -105,8 +105,8 @@ func (r *report) finish(before, after whole) {
 	}
 }
 
-// print writes the report for people.
-func (r *report) print(out io.Writer) {
+// write writes the report for people.
+func (r *report) write(out io.Writer) {
 	p := func(format string, v ...any) { _, _ = fmt.Fprintf(out, format+"\n", v...) }
 	p("%s, on %d processors, %s; load %s before and %s after, other programs had %.0f %% of the processors", r.Scenario, r.Machine.CPUs, r.Machine.Go,
 		r.Machine.LoadBefore, r.Machine.LoadAfter, 100*r.Machine.Others)

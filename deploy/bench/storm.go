@@ -42,7 +42,7 @@ func (s *storm) run(ctx context.Context, b *bench) error {
 		return err
 	}
 	o := r.outcome()
-	warm, err := r.warm(ctx, b, o)
+	warm, err := r.warm(ctx, b, o, 1)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *storm) run(ctx context.Context, b *bench) error {
 	defer watching.Wait()
 	defer stop()
 	watching.Go(func() { m.watch(watched) })
-	l, err := r.hold(ctx, b, 0, s.accounts, s.accounts*s.each, r.archive)
+	l, err := r.hold(ctx, b, s.accounts, s.accounts*s.each, r.archive)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *storm) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report.nothingWrong(f, r.crashed())
+	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }
 

@@ -12,12 +12,14 @@ import (
 type called struct {
 	at        time.Time // when it came in
 	account   string
-	worker    int  // the process that called; -1 is the other integration
-	status    int  // 0: no answer
-	remaining int  // X-Rate-Limit-Remaining; -1: the answer does not say
-	token     bool // it was for an access token, which no limit counts
-	bulk      bool // it began a bulk job
-	create    bool // it asked for one ticket
+	worker    int    // the process that called; -1 is the other integration
+	status    int    // 0: no answer
+	remaining int    // X-Rate-Limit-Remaining; -1: the answer does not say
+	token     bool   // it was for an access token, which no limit counts
+	bulk      bool   // it began a bulk job
+	create    bool   // it asked for one ticket
+	key       string // Idempotency-Key, which is the ticket's external id
+	ticket    int64  // that it is about; 0: none
 }
 
 // ours tells whether the product called.
@@ -26,12 +28,9 @@ func (c called) ours() bool { return c.worker >= 0 }
 // tap notes the calls that pass through it. Its methods may be called concurrently.
 type tap struct {
 	mu   sync.Mutex
-	all  []called          // guarded by mu
-	next chan<- called     // guarded by mu; told of each call if it has room; nil: nobody
-	last map[int]time.Time // guarded by mu; of each worker
+	all  []called      // guarded by mu; in the order of their answers
+	next chan<- called // guarded by mu; told of each call if it has room; nil: nobody
 }
-
-func newTap() *tap { return &tap{last: map[int]time.Time{}} }
 
 // of notes what one worker calls.
 func (t *tap) of(worker int, h http.Handler) http.Handler {
@@ -41,6 +40,11 @@ func (t *tap) of(worker int, h http.Handler) http.Handler {
 		c.token = strings.HasPrefix(rest, "oauth/")
 		c.bulk = strings.HasSuffix(rest, "_many") && r.Method == http.MethodPost
 		c.create = rest == "api/v2/tickets" && r.Method == http.MethodPost
+		c.key = r.Header.Get("Idempotency-Key")
+		if below, ok := strings.CutPrefix(rest, "api/v2/tickets/"); ok {
+			id, _, _ := strings.Cut(below, "/")
+			c.ticket, _ = strconv.ParseInt(id, 10, 64) // what is no number is about no ticket
+		}
 		watched := &answer{ResponseWriter: w}
 		defer func() {
 			c.status = watched.status
