@@ -42,7 +42,7 @@ var tiny = []struct {
 		[]string{"calls a ticket in steady state", "in bulk: calls a ticket", "in bulk: times as fast as one by one", "escalated during the drain: p99"},
 	},
 	{
-		"kill", "kill -accounts 2 -backlog 150 -kills 1 -spread 100ms -per-minute 6000",
+		"kill", "kill -accounts 2 -backlog 150 -kills 1 -spread 100ms -job-wait 0s -per-minute 6000",
 		[]string{"drained in"}, []string{"kills of the worker that drained"},
 	},
 	{

@@ -4,7 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"passerelle/deploy/stand"
@@ -76,7 +78,7 @@ func (s *calls) inSteadyState(ctx context.Context, b *bench) error {
 			g = r.mixed
 		}
 		b.sayf("steady state, %s: %.0f a second for %s", kind, s.rate, s.steady)
-		began := time.Now()
+		began, before := time.Now(), r.requests()
 		list, err := r.send(ctx, load{rate: s.rate, span: s.steady, choose: inTurn(0, s.accounts), generator: g})
 		if err != nil {
 			return err
@@ -84,10 +86,15 @@ func (s *calls) inSteadyState(ctx context.Context, b *bench) error {
 		o.settle(ctx, list, time.Minute)
 		made := len(r.calls.between(began, time.Now()))
 		each := float64(made) / float64(len(list))
+		b.report.figure("calls a ticket in steady state, "+kind, each, "")
 		if g == r.archive {
 			b.report.atMost("calls a ticket in steady state, "+kind, each, 1.02)
-		} else {
-			b.report.figure("calls a ticket in steady state, "+kind, each, "")
+		}
+		after := r.requests()
+		for _, kind := range slices.Sorted(maps.Keys(after)) {
+			if n := after[kind] - before[kind]; n > 0 {
+				b.report.figure("of them a ticket: "+kind, float64(n)/float64(len(list)), "")
+			}
 		}
 		all = append(all, list...)
 	}
@@ -97,6 +104,17 @@ func (s *calls) inSteadyState(ctx context.Context, b *bench) error {
 	}
 	b.report.nothingWrong("steady state: ", f, r.crashed())
 	return nil
+}
+
+// requests counts what all accounts were asked, by method and path.
+func (w *world) requests() map[string]int {
+	all := map[string]int{}
+	for _, a := range w.accounts {
+		for kind, n := range a.Requests() {
+			all[kind] += n
+		}
+	}
+	return all
 }
 
 // oneByOne gives how many tickets a second a backlog makes without bulk jobs.
@@ -178,6 +196,7 @@ func (s *calls) inBulk(ctx context.Context, b *bench, oneByOne float64) error {
 	w := o.waits(escalated)
 	b.report.took("in bulk: backlog drained in", took)
 	b.report.figure("in bulk: without a ticket in the end", float64(left), "")
+	b.report.figure("in bulk: jobs begun", float64(r.jobsBegun(healed)), "")
 	b.report.figure("in bulk: answers 429", float64(refused), "")
 	b.report.figure("in bulk: escalated conversations meanwhile", float64(len(escalated)), "")
 	b.report.atMost("in bulk: calls a ticket", float64(drained)/float64(len(l.all)), 0.03)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"passerelle/deploy/stand"
@@ -13,7 +14,7 @@ import (
 // kill ends the worker that drains, in the middle of its work, again and again.
 type kill struct {
 	accounts, workers, perMinute, backlog, kills int
-	spread                                       time.Duration
+	spread, jobWait                              time.Duration
 }
 
 func (s *kill) flags(set *flag.FlagSet) {
@@ -22,6 +23,7 @@ func (s *kill) flags(set *flag.FlagSet) {
 	set.IntVar(&s.perMinute, "per-minute", 400, "calls a minute that each account allows")
 	set.IntVar(&s.backlog, "backlog", 20_000, "conversations that wait, of all accounts together")
 	set.IntVar(&s.kills, "kills", 20, "kill -9 of the worker that drains")
+	set.DurationVar(&s.jobWait, "job-wait", 20*time.Second, "how long a bulk job is waited for before a call for a single ticket will do")
 	set.DurationVar(&s.spread, "spread", 8*time.Second, "a kill comes within this time after a call that makes tickets")
 }
 
@@ -53,11 +55,12 @@ func (s *kill) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	left := o.settle(ctx, l.all, 5*time.Minute)
+	left := o.settle(ctx, l.all, doubt)
 	b.report.took("drained in", time.Since(healed))
 	b.report.figure("without a ticket in the end", float64(left), "")
-	b.report.figure("kills that came in the middle of a bulk job", float64(jobs), "")
+	b.report.figure("bulk jobs begun", float64(r.jobsBegun(healed)), "")
 	b.report.atLeast("kills of the worker that drained", float64(killed), float64(s.kills))
+	b.report.atLeast("of them in the middle of a bulk job", float64(jobs), float64(s.kills))
 	f, err := r.judge(ctx, o, l.all)
 	if err != nil {
 		return err
@@ -65,6 +68,9 @@ func (s *kill) run(ctx context.Context, b *bench) error {
 	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }
+
+// doubt is longer than any product waits with what a killed process may have made.
+const doubt = 20 * time.Minute
 
 // killAll kills who has just made tickets, until that was done often enough or nothing is left to drain.
 func (s *kill) killAll(ctx context.Context, b *bench, r *rig, o *outcome, following <-chan called, count int) (killed, jobs int, err error) {
@@ -98,14 +104,25 @@ func (s *kill) killAll(ctx context.Context, b *bench, r *rig, o *outcome, follow
 	return killed, jobs, nil
 }
 
-// drainer waits for a call that makes tickets. It reports false when all have one.
+// jobsBegun counts the bulk jobs since.
+func (r *rig) jobsBegun(since time.Time) int {
+	n := 0
+	for _, c := range r.calls.between(since, time.Now()) {
+		if c.bulk && c.status < http.StatusBadRequest {
+			n++
+		}
+	}
+	return n
+}
+
+// drainer waits for a call that begins a bulk job, or makes a ticket when none comes. It reports false when all have one.
 func (s *kill) drainer(ctx context.Context, o *outcome, following <-chan called, count int) (called, bool) {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
-	for {
+	for began := time.Now(); ; {
 		select {
 		case c := <-following:
-			if c.ours() && (c.bulk || c.create) {
+			if c.ours() && (c.bulk || c.create && time.Since(began) > s.jobWait) {
 				return c, true
 			}
 		case <-look.C:
