@@ -195,7 +195,13 @@ func comments(c Conversation, s Site, purpose Purpose, labels Labels, assigned b
 		out = append(out, Comment{HTML: part, Public: s.Tickets.PublicTranscript})
 	}
 	if agent, ok := c.HandledBy(); ok && !assigned && agent.Name != "" {
-		out = append(out, Comment{HTML: "<p>" + Escape(labels.HandledBy+" "+agent.Name) + "</p>"})
+		line := "<p>" + Escape(labels.HandledBy+" "+agent.Name) + "</p>"
+		// A comment of its own costs a call, and keeps the ticket out of bulk jobs.
+		if last := &out[len(out)-1]; !last.Public && len(last.HTML)+len(line) <= MaxComment {
+			last.HTML += line
+		} else {
+			out = append(out, Comment{HTML: line})
+		}
 	}
 	if note := strings.TrimSpace(c.ClosingForm.PrivateNote); note != "" && purpose == PurposeEscalation {
 		heading := s.Tickets.NoteLabel

@@ -269,3 +269,23 @@ func TestEventKeysAndSatisfaction(t *testing.T) {
 		t.Error("nobody handled it")
 	}
 }
+
+func TestWhoHandledItStandsInTheTranscript(t *testing.T) {
+	c, s, form, people := sound()
+	people.Handler = AgentUser{}
+	d, err := Draw(c, s, PurposeArchive, form, people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent, _ := c.HandledBy()
+	if len(d.Comments) != 1 || !strings.Contains(d.Comments[0].HTML, agent.Name) || d.Comments[0].Public {
+		t.Errorf("comments = %+v", d.Comments)
+	}
+	s.Tickets.PublicTranscript = true // the customer need not know
+	if d, err = Draw(c, s, PurposeArchive, form, people); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Comments) != 2 || !strings.Contains(d.Comments[1].HTML, agent.Name) || d.Comments[1].Public {
+		t.Errorf("comments = %+v", d.Comments)
+	}
+}
