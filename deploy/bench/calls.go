@@ -28,7 +28,7 @@ func (s *calls) flags(set *flag.FlagSet) {
 	set.IntVar(&s.perMinute, "per-minute", 400, "calls a minute that each account allows")
 	set.Float64Var(&s.rate, "rate", 60, "events a second in the steady state")
 	set.DurationVar(&s.steady, "steady", time.Minute, "how long the steady state is measured, with archive tickets and with a mixture")
-	set.DurationVar(&s.single, "single", 2*time.Minute, "how long it is measured one by one")
+	set.DurationVar(&s.single, "single", 2*time.Minute, "how long it is measured one by one; from a minute on, in whole minutes of the clock")
 	set.IntVar(&s.backlog, "backlog", 50_000, "archive tickets to drain in bulk")
 	set.DurationVar(&s.every, "every", 2*time.Second, "an escalated conversation during the drain")
 }
@@ -128,7 +128,7 @@ func (s *calls) oneByOne(ctx context.Context, b *bench) (perSecond float64, err 
 	if err := r.start(ctx); err != nil {
 		return 0, err
 	}
-	l, err := r.hold(ctx, b, 1, int(float64(s.perMinute)*s.single.Minutes()*1.2)+50, r.archive)
+	l, err := r.hold(ctx, b, 1, int(float64(s.perMinute)*(s.single.Minutes()+1)*1.2)+50, r.archive)
 	if err != nil {
 		return 0, err
 	}
@@ -139,13 +139,19 @@ func (s *calls) oneByOne(ctx context.Context, b *bench) (perSecond float64, err 
 			return 0, ctx.Err()
 		}
 	}
-	began := time.Now()
-	b.report.took("one by one: first ticket after the account was well again", began.Sub(healed))
+	b.report.took("one by one: first ticket after the account was well again", time.Since(healed))
+	// Whole minutes of the clock, in which the account counts: of a part, its calls may fall in the beginning.
+	if s.single >= time.Minute {
+		stand.Rest(ctx, time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+	}
+	o.look()
+	began, before := time.Now(), len(o.made)
 	stand.Rest(ctx, s.single)
 	o.look()
-	perSecond = float64(len(o.made)) / time.Since(began).Seconds()
+	made := len(o.made) - before
+	perSecond = float64(made) / time.Since(began).Seconds()
 	b.report.figure("one by one: tickets a minute", 60*perSecond, "")
-	b.report.figure("one by one: calls a ticket", float64(len(r.calls.between(began, time.Now())))/float64(max(len(o.made), 1)), "")
+	b.report.figure("one by one: calls a ticket", float64(len(r.calls.between(began, time.Now())))/float64(max(made, 1)), "")
 	return perSecond, ctx.Err()
 }
 
