@@ -10,6 +10,7 @@ LINT          := .bin/golangci-lint-$(LINT_VERSION)
 FUZZTIME      ?= 60s
 ARGS          ?=
 SCENARIO      ?= fairness
+CUTS          ?= 20
 # The packages that hold the promises, with the share of statements that tests must run.
 COVERED       := ingest worker pkg/ticket pkg/iadvize pkg/zendesk pkg/queue
 COVERAGE      := 85
@@ -51,6 +52,11 @@ property: ## try the form's property on 10,000 made-up accounts instead of 2,000
 chaos: servers ## kill, cut and stop everything under load; prove that nothing is lost or doubled (ARGS='-seed 2')
 	go run ./deploy/chaos -scenario cluster $(ARGS)
 	go run ./deploy/chaos -scenario embedded $(ARGS)
+
+.PHONY: powercut
+powercut: ## cut the power 20 times under load; what was answered must be there (CUTS=20 ARGS='-cut-seed 2')
+	go test ./deploy/powercut
+	go test ./cmd/passerelle -run 'TestPowerCut' -v -timeout 60m -cuts $(CUTS) $(ARGS)
 
 .PHONY: bench
 bench: ## run the benchmarks of all packages

@@ -123,13 +123,18 @@ func start(t *testing.T, environment []string, args ...string) *process {
 // startNATS runs a NATS server of its own, built from the module that the product embeds.
 func startNATS(t *testing.T) (url string, p *process) {
 	t.Helper()
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "nats-server")
+	return startNATSIn(t, t.TempDir(), "always")
+}
+
+// startNATSIn is startNATS with the store's folder, and how often it is synced.
+func startNATSIn(t *testing.T, store, sync string) (url string, p *process) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "nats-server")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
 		t.Fatalf("build nats-server: %v\n%s", err, out)
 	}
 	port := freePort(t)
-	config := write(t, "nats.conf", fmt.Sprintf("host: 127.0.0.1\nport: %d\njetstream { store_dir: %q, sync_interval: always }\n", port, dir))
+	config := write(t, "nats.conf", fmt.Sprintf("host: 127.0.0.1\nport: %d\njetstream { store_dir: %q, sync_interval: %s }\n", port, store, sync))
 	p = startProgram(t, binary, nil, "-c", config)
 	p.await("Server is ready")
 	return fmt.Sprintf("nats://127.0.0.1:%d", port), p

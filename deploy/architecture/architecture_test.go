@@ -55,13 +55,14 @@ var allowed = []struct {
 	{"deploy/stand", []string{"ingest"}},
 	{"deploy/chaos", []string{everything}},
 	{"deploy/bench", []string{everything}},
+	{"deploy/powercut", nil},
 }
 
 // testKits may be imported by any test.
-var testKits = []string{"pkg/cache/redistest", "pkg/queue/embed", "pkg/sim", "pkg/sim/simzendesk", "pkg/sim/simiadvize", "pkg/sim/traffic"}
+var testKits = []string{"deploy/powercut", "pkg/cache/redistest", "pkg/queue/embed", "pkg/sim", "pkg/sim/simzendesk", "pkg/sim/simiadvize", "pkg/sim/traffic"}
 
 // testOnly packages are imported by tests alone.
-var testOnly = []string{"pkg/cache/redistest"}
+var testOnly = []string{"deploy/powercut", "pkg/cache/redistest"}
 
 // strangers must not know each other, whatever the table above comes to say. A package stands for those below it too.
 var strangers = [][2]string{
@@ -85,6 +86,7 @@ var owners = []struct {
 	{"github.com/redis/", []string{"pkg/cache", "pkg/limit"}},
 	{"github.com/graph-gophers/", []string{"pkg/sim/simiadvize"}},
 	{"github.com/vektah/", []string{"pkg/iadvize"}},
+	{"github.com/hanwen/", []string{"deploy/powercut"}},
 	{"go.uber.org/goleak", nil},
 	{"pgregory.net/rapid", nil},
 }
