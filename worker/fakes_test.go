@@ -150,25 +150,25 @@ func (t *town) byID(id int64) *made {
 	return &made{fields: map[int64]any{}}
 }
 
-func (t *town) CountComments(_ context.Context, id int64) (int, error) {
+func (t *town) CountComments(_ context.Context, id int64) (n int, stamp string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.byID(id).comments, t.call("count")
+	n = t.byID(id).comments
+	return n, decimal(int64(n)), t.call("count")
 }
 
-func (t *town) AddComments(_ context.Context, id int64, comments []ticket.Comment, from int) error {
+func (t *town) AddComment(_ context.Context, id int64, _ ticket.Comment, stamp string) (next string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for range comments[from:] {
-		if err := t.call("comment"); err != nil {
-			return err
-		}
-		t.byID(id).comments++
-		if err := t.after("comment"); err != nil {
-			return err
-		}
+	if err := t.call("comment"); err != nil {
+		return "", err
 	}
-	return nil
+	m := t.byID(id)
+	if stamp != decimal(int64(m.comments)) {
+		return "", &ticket.Failure{Trouble: ticket.TroubleHiccup, Detail: ticket.Detail{Message: "conflict", Status: 409}}
+	}
+	m.comments++
+	return decimal(int64(m.comments)), t.after("comment")
 }
 
 func (t *town) SetFields(_ context.Context, id int64, fields []ticket.FieldValue) error {

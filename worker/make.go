@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -149,7 +150,8 @@ const (
 )
 
 // complete adds the comments after the first one. The ticket's id is in the ledger before, so that a crash in between
-// does not make a second ticket; comments that are there already are counted.
+// does not make a second ticket; comments that are there already are counted, and the ticket's stamp keeps those out that
+// Zendesk writes later than anybody waits.
 func (m *making) complete(ctx context.Context) error {
 	if len(m.draft.Comments) == 1 {
 		return nil
@@ -166,7 +168,7 @@ func (m *making) complete(ctx context.Context) error {
 		return notYet("another worker adds comments to the same ticket")
 	}
 	defer release()
-	there, err := m.tickets.CountComments(ctx, m.entry.ID)
+	there, stamp, err := m.tickets.CountComments(ctx, m.entry.ID)
 	if err != nil {
 		return err
 	}
@@ -174,9 +176,27 @@ func (m *making) complete(ctx context.Context) error {
 		if m.d.now().Sub(leased) > commentTime {
 			return notYet("the time to add comments is over")
 		}
-		if err := m.tickets.AddComments(ctx, m.entry.ID, m.draft.Comments[:i+1], i); err != nil {
-			return err
+		if stamp, err = m.tickets.AddComment(ctx, m.entry.ID, m.draft.Comments[i], stamp); err != nil {
+			return notSoon(err)
 		}
 	}
 	return nil
+}
+
+// lateComment is longer than two changes of a ticket may lie apart and have the same stamp.
+const lateComment = 2 * time.Second
+
+// notSoon makes sure that a comment is not tried again while the one without an answer could still be written under the
+// same stamp.
+func notSoon(err error) error {
+	var f *ticket.Failure
+	if !errors.As(err, &f) {
+		return err
+	}
+	again := *f
+	if f.Trouble == ticket.TroubleAccount {
+		again.After = cmp.Or(f.After, accountWait)
+	}
+	again.After = max(again.After, lateComment)
+	return &again
 }

@@ -19,8 +19,10 @@ type Conversations interface {
 type Tickets interface {
 	Create(ctx context.Context, d ticket.Draft) (ticket.Ref, error)
 	Find(ctx context.Context, externalID string) (ticket.Ref, bool, error)
-	CountComments(ctx context.Context, id int64) (int, error)
-	AddComments(ctx context.Context, id int64, comments []ticket.Comment, from int) error
+	// CountComments counts our comments in a ticket. The stamp says how the ticket was before.
+	CountComments(ctx context.Context, id int64) (n int, stamp string, err error)
+	// AddComment adds nothing to a ticket that changed since the stamp. It gives the next stamp.
+	AddComment(ctx context.Context, id int64, c ticket.Comment, stamp string) (next string, err error)
 	SetFields(ctx context.Context, id int64, fields []ticket.FieldValue) error
 }
 

@@ -186,32 +186,35 @@ func TestFind(t *testing.T) {
 func TestComments(t *testing.T) {
 	var added []string
 	c := client(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut {
+		switch {
+		case r.Method == http.MethodPut:
 			body, _ := io.ReadAll(r.Body)
 			added = append(added, string(body))
-			_, _ = io.WriteString(w, `{"ticket":{"id":42}}`)
-			return
-		}
-		if r.URL.Query().Get("page[after]") == "" {
+			_, _ = io.WriteString(w, `{"ticket":{"id":42,"updated_at":"2026-11-24T10:00:01Z"}}`)
+		case !strings.HasSuffix(r.URL.Path, "/comments"):
+			_, _ = io.WriteString(w, `{"ticket":{"id":42,"updated_at":"2026-11-24T10:00:00Z"}}`)
+		case r.URL.Query().Get("page[after]") == "":
 			_, _ = io.WriteString(w, `{"comments":[{"author_id":1},{"author_id":2}],"meta":{"has_more":true,"after_cursor":"x"}}`)
-			return
+		default:
+			_, _ = io.WriteString(w, `{"comments":[{"author_id":1}],"meta":{"has_more":false}}`)
 		}
-		_, _ = io.WriteString(w, `{"comments":[{"author_id":1}],"meta":{"has_more":false}}`)
 	})
-	if n, err := c.CountComments(t.Context(), 42); n != 2 || err != nil {
-		t.Errorf("count = %d, %v", n, err)
+	n, stamp, err := c.CountComments(t.Context(), 42)
+	if n != 2 || stamp != "2026-11-24T10:00:00Z" || err != nil {
+		t.Errorf("count = %d, %q, %v", n, stamp, err)
 	}
-	if err := c.AddComments(t.Context(), 42, draft.Comments, 1); err != nil || len(added) != 1 || !strings.Contains(added[0], `"public":true`) {
-		t.Errorf("added %v, %v", added, err)
+	if stamp, err = c.AddComment(t.Context(), 42, draft.Comments[1], stamp); stamp != "2026-11-24T10:00:01Z" || err != nil {
+		t.Errorf("added: %q, %v", stamp, err)
 	}
-	if err := c.AddComments(t.Context(), 42, draft.Comments, 5); err != nil || len(added) != 1 {
-		t.Errorf("added %v, %v", added, err)
+	if want := `{"ticket":{"comment":{"html_body":"\u003cp\u003etwo\u003c/p\u003e","public":true},"safe_update":true,"updated_stamp":"2026-11-24T10:00:00Z"}}`; len(added) != 1 || added[0] != want {
+		t.Errorf("added %v", added)
 	}
-	c = client(t, say(409, `{}`))
-	if f := failure(t, c.AddComments(t.Context(), 42, draft.Comments, 0)); f.Trouble != ticket.TroubleHiccup {
+	c = client(t, say(409, `{"error":"UpdateConflict","description":"Safe Update prevented the update due to outdated ticket data."}`))
+	_, err = c.AddComment(t.Context(), 42, draft.Comments[1], stamp)
+	if f := failure(t, err); f.Trouble != ticket.TroubleHiccup {
 		t.Errorf("failure = %+v", f)
 	}
-	_, err := c.CountComments(t.Context(), 42)
+	_, _, err = c.CountComments(t.Context(), 42)
 	failure(t, err)
 }
 

@@ -26,6 +26,9 @@ type ticketBody struct {
 	ExternalID string         `json:"external_id,omitempty"`
 	Tags       []string       `json:"tags,omitempty"`
 	Fields     []fieldBody    `json:"custom_fields,omitempty"`
+
+	SafeUpdate bool   `json:"safe_update,omitempty"` // refuse the update unless UpdatedStamp is the ticket's updated_at
+	Stamp      string `json:"updated_stamp,omitempty"`
 }
 
 type commentBody struct {
@@ -48,6 +51,7 @@ type ticketAnswer struct {
 		ID         int64  `json:"id"`
 		ExternalID string `json:"external_id"`
 		Status     string `json:"status"`
+		UpdatedAt  string `json:"updated_at"`
 	} `json:"ticket"`
 }
 
@@ -118,24 +122,26 @@ func (c *Client) Find(ctx context.Context, externalID string) (ticket.Ref, bool,
 	return c.ref(oldest), oldest != 0, nil
 }
 
-// AddComments writes the draft's comments from the one with that index on, each in a call of its own, because Zendesk
-// takes one comment a call.
-func (c *Client) AddComments(ctx context.Context, id int64, comments []ticket.Comment, from int) error {
-	for _, comment := range comments[min(from, len(comments)):] {
-		body := ticketBody{Comment: &commentBody{HTML: comment.HTML, Public: comment.Public}}
-		if err := c.update(ctx, "add comment", id, body); err != nil {
-			return err
-		}
-	}
-	return nil
+// AddComment writes a comment into a ticket that has not changed since the stamp, which CountComments or the comment before
+// gave, and gives the next stamp. So a comment that Zendesk writes long after it gave no answer is not written when
+// another one was meanwhile, nor the other way round: one of the two gets 409, which is a hiccup. Stamps count seconds: after a
+// failure nothing may be added for longer than one.
+// https://developer.zendesk.com/documentation/ticketing/managing-tickets/creating-and-updating-tickets/#protecting-against-ticket-update-collisions
+func (c *Client) AddComment(ctx context.Context, id int64, comment ticket.Comment, stamp string) (next string, err error) {
+	body := ticketBody{Comment: &commentBody{HTML: comment.HTML, Public: comment.Public}, SafeUpdate: stamp != "", Stamp: stamp}
+	return c.update(ctx, "add comment", id, body)
 }
 
-// CountComments tells how many comments the author of a ticket's first comment has written in it: these are ours.
-func (c *Client) CountComments(ctx context.Context, id int64) (int, error) {
+// CountComments tells how many comments the author of a ticket's first comment has written in it: these are ours. The
+// stamp is of the ticket before they were counted.
+func (c *Client) CountComments(ctx context.Context, id int64) (n int, stamp string, err error) {
+	var read ticketAnswer
+	if err := c.do(ctx, request{what: "read ticket", method: http.MethodGet, path: fmt.Sprintf("/api/v2/tickets/%d", id)}, &read); err != nil {
+		return 0, "", err
+	}
 	path := fmt.Sprintf("/api/v2/tickets/%d/comments", id)
 	query := url.Values{"page[size]": {"100"}}
 	var author int64
-	n := 0
 	for {
 		var answer struct {
 			Comments []struct {
@@ -144,7 +150,7 @@ func (c *Client) CountComments(ctx context.Context, id int64) (int, error) {
 			Meta cursor `json:"meta"`
 		}
 		if err := c.do(ctx, request{what: "count comments", method: http.MethodGet, path: path, query: query}, &answer); err != nil {
-			return 0, err
+			return 0, "", err
 		}
 		for _, comment := range answer.Comments {
 			if author == 0 {
@@ -155,19 +161,22 @@ func (c *Client) CountComments(ctx context.Context, id int64) (int, error) {
 			}
 		}
 		if !answer.Meta.next(query) {
-			return n, nil
+			return n, read.Ticket.UpdatedAt, nil
 		}
 	}
 }
 
 // SetFields writes custom fields of a ticket that exists. A closed ticket gives ReasonTicketClosed.
 func (c *Client) SetFields(ctx context.Context, id int64, fields []ticket.FieldValue) error {
-	return c.update(ctx, "update ticket", id, ticketBody{Fields: fieldsOf(fields)})
+	_, err := c.update(ctx, "update ticket", id, ticketBody{Fields: fieldsOf(fields)})
+	return err
 }
 
-func (c *Client) update(ctx context.Context, what string, id int64, body ticketBody) error {
+func (c *Client) update(ctx context.Context, what string, id int64, body ticketBody) (stamp string, err error) {
+	var answer ticketAnswer
 	r := request{what: what, method: http.MethodPut, path: fmt.Sprintf("/api/v2/tickets/%d", id), body: map[string]any{"ticket": body}}
-	return c.do(ctx, r, &ticketAnswer{})
+	err = c.do(ctx, r, &answer)
+	return answer.Ticket.UpdatedAt, err
 }
 
 // cursor is the paging of newer endpoints.
