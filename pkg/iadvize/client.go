@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -296,10 +297,19 @@ func (c *Client) trouble(what string, response *resty.Response) *ticket.Failure 
 
 const maxRetryAfter = 15 * time.Minute
 
+// retryAfter reads whole seconds, or a date, which counts from the answer's own. What is neither, or lies in the past, is 0.
 func retryAfter(response *resty.Response) time.Duration {
-	seconds, err := time.ParseDuration(response.Header().Get("Retry-After") + "s")
-	if err != nil || seconds < 0 {
+	text := strings.TrimSpace(response.Header().Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(max(0, min(seconds, int64(maxRetryAfter/time.Second)))) * time.Second
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
 		return 0
 	}
-	return min(seconds, maxRetryAfter)
+	now, err := http.ParseTime(response.Header().Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(0, min(until.Sub(now), maxRetryAfter))
 }

@@ -322,7 +322,7 @@ func (b *budget) Take(_ context.Context, endpoint string) (func(int, http.Header
 
 func TestOn(t *testing.T) {
 	c, account := simulated(t, simzendesk.Config{RequestsPerMinute: 500})
-	b := &budget{left: 7}
+	b := &budget{left: 8}
 	on := c.On(b)
 	d := drafts(account, 1)[0]
 	ref, err := on.Create(t.Context(), d)
@@ -335,7 +335,7 @@ func TestOn(t *testing.T) {
 	_, _, err = on.Find(t.Context(), d.ExternalID)
 	_, err2 := on.CreateMany(t.Context(), []ticket.Draft{d}, false)
 	_, err3 := on.RunningJobs(t.Context())
-	_, err4 := on.CountComments(t.Context(), ref.ID)
+	_, _, err4 := on.CountComments(t.Context(), ref.ID)
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func TestOn(t *testing.T) {
 	if f := failure(t, err); f.Trouble != ticket.TroubleAccount || !f.Limited || f.After != 42*time.Second || f.Gate != "zendesk/acme" || f.Reason != ticket.ReasonExpired {
 		t.Errorf("failure = %+v", f)
 	}
-	want := "POST tickets 201|GET tickets 200|POST tickets/create_many 200|GET job_statuses 200|GET tickets/{id}/comments 200|PUT tickets/{id} 429|POST imports/tickets/create_many 0"
+	want := "POST tickets 201|GET tickets 200|POST tickets/create_many 200|GET job_statuses 200|GET tickets/{id} 200|GET tickets/{id}/comments 200|PUT tickets/{id} 429|POST imports/tickets/create_many 0"
 	if got := strings.Join(b.told, "|"); got != want {
 		t.Errorf("told %s\nwant %s", got, want)
 	}

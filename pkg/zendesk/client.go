@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -173,7 +174,7 @@ func (c *Client) failure(r request, status int, p problem, response *resty.Respo
 		Detail: ticket.Detail{Message: message, Status: status, Fields: p.fields}, Hint: class.hint,
 	}
 	switch {
-	case p.code == tooManyJobs:
+	case p.code == tooManyJobs && status >= http.StatusBadRequest:
 		f.Limited, f.Err = true, ErrTooManyJobs
 		if f.After == 0 {
 			f.After = jobsWait
@@ -203,10 +204,19 @@ func (c *Client) lost(r request, err error) *ticket.Failure {
 	return f
 }
 
+// retryAfter reads whole seconds, or a date, which counts from the answer's own. What is neither, or lies in the past, is 0.
 func retryAfter(header http.Header) time.Duration {
-	d, err := time.ParseDuration(strings.TrimSpace(header.Get("Retry-After")) + "s")
-	if err != nil || d < 0 {
+	text := strings.TrimSpace(header.Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(max(0, min(seconds, int64(maxRetryAfter/time.Second)))) * time.Second
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
 		return 0
 	}
-	return min(d, maxRetryAfter)
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(0, min(until.Sub(now), maxRetryAfter))
 }

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -122,43 +121,6 @@ func TestCreateFailures(t *testing.T) {
 				t.Errorf("failure = %+v", f)
 			}
 		})
-	}
-}
-
-func TestRetryAfterIsObeyedAndCapped(t *testing.T) {
-	for header, want := range map[string]time.Duration{"7": 7 * time.Second, " 7 ": 7 * time.Second, "999999": maxRetryAfter, "-1": 0, "soon": 0, "": 0} {
-		for _, body := range []string{`{"error":"APIRateLimitExceeded"}`, "Number of allowed API requests per minute exceeded", `{"errors":[{"code":"TooManyRequests"}]}`, ""} {
-			c := client(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Retry-After", header)
-				w.WriteHeader(http.StatusTooManyRequests)
-				_, _ = io.WriteString(w, body)
-			})
-			_, err := c.Create(t.Context(), draft)
-			if f := failure(t, err); f.Trouble != ticket.TroubleAccount || f.After != want || f.Gate != "zendesk/acme" {
-				t.Errorf("Retry-After %q: %+v", header, f)
-			}
-		}
-	}
-}
-
-func TestEveryStatusHasAClass(t *testing.T) {
-	for status := 100; status <= 599; status++ {
-		if status >= 200 && status <= 299 {
-			continue
-		}
-		for _, creates := range []bool{true, false} {
-			got := classify(status, problem{}, creates)
-			if got.trouble == 0 || got.doc == "" || got.message == "" {
-				t.Errorf("status %d has no class: %+v", status, got)
-			}
-			// What may hide a ticket must never be called the job's fault, nor simply be sent again.
-			if creates && (status == 409 || status == 408 || status >= 500) && got.trouble != ticket.TroubleUncertain {
-				t.Errorf("status %d while creating is %v, want uncertain", status, got.trouble)
-			}
-			if !creates && got.trouble == ticket.TroubleUncertain {
-				t.Errorf("status %d of a call that creates nothing is uncertain", status)
-			}
-		}
 	}
 }
 

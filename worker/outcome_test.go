@@ -1,0 +1,40 @@
+package worker
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"passerelle/pkg/ticket"
+)
+
+// However often it was tried: what is not the job's own fault makes no dead letter before the job is too old, and then
+// always does. What Zendesk asks to wait is waited.
+func TestOnlyTheJobsOwnTroubleEndsIt(t *testing.T) {
+	d := deliverer(newTown(), nil, Settings{})
+	troubles := map[string]error{
+		"account":   &ticket.Failure{Trouble: ticket.TroubleAccount, Reason: ticket.ReasonCredentialsRefused, After: time.Minute},
+		"limited":   &ticket.Failure{Trouble: ticket.TroubleAccount, Reason: ticket.ReasonExpired, Limited: true, After: time.Minute},
+		"hiccup":    &ticket.Failure{Trouble: ticket.TroubleHiccup, After: time.Minute},
+		"uncertain": &ticket.Failure{Trouble: ticket.TroubleUncertain, Reason: ticket.ReasonExpired, After: time.Minute},
+		"ledger":    errors.New("the store is away"),
+		"refused":   &ticket.Failure{Trouble: ticket.TroubleJob, Reason: ticket.ReasonRejected},
+	}
+	for name, err := range troubles {
+		for _, attempts := range []int{0, 1, 31, 1000, 1 << 30} {
+			e := closed("c1")
+			e.Attempts = attempts
+			fresh := d.failed(e, err)
+			if own := name == "refused"; (fresh.Result == ticket.ResultDead) != own {
+				t.Errorf("%s, tried %d times: %+v", name, attempts, fresh)
+			}
+			if name != "refused" && name != "ledger" && fresh.After < time.Minute {
+				t.Errorf("%s: after %s", name, fresh.After)
+			}
+			e.ReceivedAt, e.OccurredAt = e.ReceivedAt.Add(-d.Expiry), e.OccurredAt.Add(-d.Expiry)
+			if late := d.failed(e, err); late.Result != ticket.ResultDead || name != "ledger" && late.Failure.Reason == "" {
+				t.Errorf("%s, too old: %+v", name, late)
+			}
+		}
+	}
+}
