@@ -205,7 +205,12 @@ const (
 
 func newTown(t *testing.T) *town {
 	t.Helper()
-	w := &town{t: t, zendesk: simzendesk.New(simzendesk.Config{})}
+	return newTownWith(t, simzendesk.Config{})
+}
+
+func newTownWith(t *testing.T, desk simzendesk.Config) *town {
+	t.Helper()
+	w := &town{t: t, zendesk: simzendesk.New(desk)}
 	serve := func(h http.Handler, end func()) string {
 		s := httptest.NewServer(h)
 		t.Cleanup(func() { end(); s.Close() })

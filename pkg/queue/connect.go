@@ -193,6 +193,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 			return setUpFailed("bucket "+b.config.Bucket, err)
 		}
 	}
+	q.ledger = lasting{q.ledger, js, ledgerConfig(replicas)}
 	if _, err := q.LedgerSince(ctx); err != nil {
 		return err
 	}
