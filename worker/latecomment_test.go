@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,7 +24,8 @@ type lateDesk struct {
 	before func(comment int) // called before the second comment that arrives is written, the third and so on; may be nil
 	write  func()            // writes the first one
 	clock  atomic.Int64      // seconds that passed
-	n      int
+	mu     sync.Mutex        // held while a comment arrives
+	n      int               // comments that arrived
 }
 
 func (d *lateDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,6 +33,8 @@ func (d *lateDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.sim.ServeHTTP(w, r)
 		return
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	body, _ := io.ReadAll(r.Body)
 	kept := r.Clone(context.Background())
 	kept.Body = io.NopCloser(bytes.NewReader(body))
@@ -71,17 +75,20 @@ func TestACommentThatComesLateIsNotInTheTicketTwice(t *testing.T) {
 				e := closed("c1")
 				return d.Deliver(t.Context(), &e)
 			}
-			if o := try(); o.Failure == nil || o.After < 2*time.Second || desk.write == nil {
+			if o := try(); o.Failure == nil || o.After < 2*time.Second {
 				t.Fatalf("without an answer: %+v", o)
 			}
+			desk.mu.Lock() // the handler is through
+			write := desk.write
+			desk.mu.Unlock()
 			switch when {
 			case "before the count":
-				desk.write()
+				write()
 			case "before the second":
 				desk.before = func(n int) {
 					if n == 2 {
 						desk.clock.Add(2)
-						desk.write()
+						write()
 					}
 				}
 			}
@@ -91,7 +98,7 @@ func TestACommentThatComesLateIsNotInTheTicketTwice(t *testing.T) {
 				}
 			}
 			if when == "after the second" {
-				desk.write()
+				write()
 			}
 			all := account.Tickets()
 			if len(all) != 1 || len(all[0].Comments) != 2 || !strings.Contains(all[0].Comments[1].Body, "note") {
