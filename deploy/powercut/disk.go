@@ -134,7 +134,7 @@ func (n *inode) survive(luck *rand.Rand, newNames bool) *inode {
 		case 0:
 			c.keep(n.data, n.from, n.to)
 		case 1:
-			c.keep(n.data[:min(len(n.data), n.from+luck.IntN(n.to-n.from))], n.from, n.to)
+			c.keepSome(n.data, n.from, n.from+luck.IntN(n.to-n.from))
 		}
 	}
 	c.data = slices.Clone(c.kept)
@@ -158,14 +158,14 @@ func (n *inode) survive(luck *rand.Rand, newNames bool) *inode {
 	return c
 }
 
-// write writes at an offset, and syncs that part for a file that was opened so.
+// write writes at an offset, and syncs that part for a file that was opened so. The file's size goes with it.
 func (n *inode) write(p []byte, offset int, sync bool) {
 	end := offset + len(p)
 	n.touch(min(offset, len(n.data)), max(end, offset))
 	n.grow(end)
 	copy(n.data[offset:], p)
 	if sync {
-		n.keep(n.data[:max(end, len(n.kept))], offset, end)
+		n.keep(n.data, offset, end)
 		n.keepName()
 	}
 }
@@ -195,13 +195,18 @@ func (n *inode) touch(from, to int) {
 
 // keep takes a part of data over, and its size.
 func (n *inode) keep(data []byte, from, to int) {
-	from, to = min(from, len(data)), min(to, len(data))
-	if len(n.kept) > len(data) {
-		n.kept = n.kept[:len(data)]
+	n.kept = n.kept[:min(len(n.kept), len(data))]
+	n.keepSome(data, from, to)
+	n.kept = append(n.kept, make([]byte, len(data)-len(n.kept))...)
+}
+
+// keepSome takes a part of data over. What was kept of the rest stays.
+func (n *inode) keepSome(data []byte, from, to int) {
+	to = min(to, len(data))
+	if from >= to {
+		return
 	}
-	if len(n.kept) < to {
-		n.kept = append(n.kept, make([]byte, to-len(n.kept))...)
-	}
+	n.kept = append(n.kept, make([]byte, max(0, to-len(n.kept)))...)
 	copy(n.kept[from:to], data[from:to])
 }
 

@@ -198,6 +198,32 @@ func TestLuck(t *testing.T) {
 	}
 }
 
+// What was synced is left whatever the luck, in whatever way it was synced, and what was written over it since.
+func TestLuckTakesNothingThatWasSynced(t *testing.T) {
+	d := NewDisk()
+	dir := mount(t, d)
+	writeTo(t, dir+"/opened", "whole", os.O_SYNC, false)
+	writeTo(t, dir+"/old.tmp", "a longer text of before", 0, false)
+	writeTo(t, dir+"/old.tmp", "whole", os.O_TRUNC|os.O_SYNC, false)
+	must(t, os.Rename(dir+"/old.tmp", dir+"/renamed"))
+	syncFolder(t, dir)
+	writeTo(t, dir+"/over", "12345678", 0, true)
+	writeTo(t, dir+"/over", "xx", 0, false)
+	writeTo(t, dir+"/emptied", "12345678", 0, true)
+	writeTo(t, dir+"/emptied", "", os.O_TRUNC, false)
+	for seed := range uint64(200) {
+		left := d.Cut(rand.New(rand.NewPCG(seed, 0))).root.entries
+		for name, want := range map[string][]string{
+			"opened": {"whole"}, "renamed": {"whole"}, "over": {"12345678", "x2345678", "xx345678"}, "emptied": {"12345678", ""},
+		} {
+			if left[name] == nil || !slices.Contains(want, string(left[name].data)) {
+				t.Fatalf("seed %d: %s = %v, want one of %q", seed, name, left[name], want)
+			}
+		}
+	}
+	d.Release()
+}
+
 func TestNobodyWritesAfterTheCut(t *testing.T) {
 	d := NewDisk()
 	dir := mount(t, d)
