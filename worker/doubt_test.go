@@ -143,6 +143,9 @@ func TestOneWorkerAtATimeAddsComments(t *testing.T) {
 	inside, goOn := make(chan struct{}), make(chan struct{})
 	first := true
 	world.fail = func(call string) error {
+		if call == "comment" && first {
+			return &ticket.Failure{Trouble: ticket.TroubleHiccup, Detail: ticket.Detail{Message: "lost"}}
+		}
 		if call == "count" && first {
 			first = false
 			world.mu.Unlock() // the other worker calls meanwhile
@@ -151,6 +154,10 @@ func TestOneWorkerAtATimeAddsComments(t *testing.T) {
 			world.mu.Lock()
 		}
 		return nil
+	}
+	made := closed("c1")
+	if o := d.Deliver(t.Context(), &made); o.Result != ticket.ResultRetry {
+		t.Fatalf("without the note: %+v", o)
 	}
 	slow := make(chan ticket.Outcome)
 	go func() { e := closed("c1"); slow <- d.Deliver(t.Context(), &e) }()

@@ -114,11 +114,11 @@ func (t *town) after(name string) error {
 	return nil
 }
 
-func (t *town) Create(_ context.Context, d ticket.Draft) (ticket.Ref, error) {
+func (t *town) Create(_ context.Context, d ticket.Draft) (ref ticket.Ref, stamp string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.call("create"); err != nil {
-		return ticket.Ref{}, err
+		return ticket.Ref{}, "", err
 	}
 	id := int64(len(t.calls))
 	key := d.ExternalID
@@ -126,7 +126,7 @@ func (t *town) Create(_ context.Context, d ticket.Draft) (ticket.Ref, error) {
 		key += " again" // a second ticket shows up in the test's count
 	}
 	t.tickets[key] = &made{id: id, draft: d, comments: 1, fields: map[int64]any{}}
-	return ticket.Ref{ID: id, URL: "https://acme.example/" + decimal(id)}, t.after("create")
+	return ticket.Ref{ID: id, URL: "https://acme.example/" + decimal(id)}, decimal(1), t.after("create")
 }
 
 func (t *town) Find(_ context.Context, externalID string) (ticket.Ref, bool, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"passerelle/pkg/queue"
@@ -21,6 +22,7 @@ type making struct {
 	prior    queue.Entry // as it stood before this try
 	mayExist bool        // an earlier try may have made the ticket
 	lookup   ticket.Lookup
+	stamp    string // of the ticket, when this try has made it
 }
 
 // make writes the intent, makes the ticket or finds it, and writes down that it exists. A crash between two of these
@@ -122,7 +124,7 @@ func (m *making) create(ctx context.Context) (err error) {
 		if m.d.now().Sub(m.entry.At) > freshIntent {
 			return notYetMade()
 		}
-		if ref, err = m.tickets.Create(ctx, m.draft); err != nil {
+		if ref, m.stamp, err = m.tickets.Create(ctx, m.draft); err != nil {
 			m.d.habits.learn(m.account, m.draft.Doubtful, err, m.d.now())
 			return err
 		}
@@ -159,6 +161,11 @@ func (m *making) complete(ctx context.Context) error {
 	if err := m.note(ctx, m.entry); err != nil {
 		return err
 	}
+	if m.stamp != "" {
+		if missing, err := m.completeFresh(ctx); err != nil || !missing {
+			return err
+		}
+	}
 	leased := m.d.now()
 	release, mine, err := m.d.Ledger.LeaseToken(ctx, "comments/"+string(m.job), commentLease)
 	if err != nil {
@@ -181,6 +188,25 @@ func (m *making) complete(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// completeFresh adds the comments to the ticket that this try has made: it has the first one only, and nobody else knows
+// of it. When the ticket has changed since, they are missing still, and must be counted.
+func (m *making) completeFresh(ctx context.Context) (missing bool, err error) {
+	made, stamp := m.d.now(), m.stamp
+	for _, comment := range m.draft.Comments[1:] {
+		if m.d.now().Sub(made) > commentTime || stamp == "" {
+			return true, nil
+		}
+		if stamp, err = m.tickets.AddComment(ctx, m.entry.ID, comment, stamp); err != nil {
+			var f *ticket.Failure
+			if errors.As(err, &f) && f.Detail.Status == http.StatusConflict {
+				return true, nil
+			}
+			return true, notSoon(err)
+		}
+	}
+	return false, nil
 }
 
 // lateComment is longer than two changes of a ticket may lie apart and have the same stamp.

@@ -17,7 +17,7 @@ type Conversations interface {
 
 // Tickets writes to one Zendesk account. Errors are *ticket.Failure.
 type Tickets interface {
-	Create(ctx context.Context, d ticket.Draft) (ticket.Ref, error)
+	Create(ctx context.Context, d ticket.Draft) (ref ticket.Ref, stamp string, err error)
 	Find(ctx context.Context, externalID string) (ticket.Ref, bool, error)
 	// CountComments counts our comments in a ticket. The stamp says how the ticket was before.
 	CountComments(ctx context.Context, id int64) (n int, stamp string, err error)

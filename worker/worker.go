@@ -140,7 +140,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	}
 	names := w.gatesOf(ctx, *e)
 	if !probe {
-		if f, until, shut := w.gates.shut(names...); shut && (f.Limited || !w.late(*e)) && !w.goesAhead(ctx, e, f) {
+		if f, until, shut := w.gates.shut(names...); shut && (waitsItsTurn(f) || !w.late(*e)) && !w.goesAhead(ctx, e, f) {
 			return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
 		}
 	}
@@ -182,7 +182,7 @@ func (w *Worker) locate(ctx context.Context, e *ticket.Event) {
 func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string, why errand, probe bool) {
 	f := o.Failure
 	switch {
-	case f != nil && f.Limited && f.Detail.Status == 0 && why.rank == limit.Backlog:
+	case f != nil && waitsItsTurn(f) && why.rank == limit.Backlog:
 		// The backlog has used up its share of the calls; the others have theirs.
 	case f != nil && f.Gate != "" && (f.Trouble == ticket.TroubleAccount || f.Trouble == ticket.TroubleUncertain && f.After > 0):
 		until, news := w.gates.fail(f)

@@ -79,7 +79,7 @@ func outcome(t *testing.T, public bool, who, all string) (sure verdict, mailed b
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := z.Create(t.Context(), draft); err != nil {
+	if _, _, err := z.Create(t.Context(), draft); err != nil {
 		t.Fatal(err)
 	}
 	return sure, len(w.account.Notifications()) > 0

@@ -176,7 +176,7 @@ func TestAnswersOverHTTP(t *testing.T) {
 	for _, status = range statuses {
 		for _, s := range recorded {
 			body = s.body
-			_, made := c.Create(t.Context(), draft)
+			_, _, made := c.Create(t.Context(), draft)
 			check(t, fmt.Sprintf("create: %d, %s", status, s.name), made, status, s, true)
 			changed := c.SetFields(t.Context(), 42, nil)
 			if status < 300 && (strings.HasPrefix(s.body, "{") && s.name != "half" || s.body == "null") {
@@ -219,7 +219,7 @@ func TestRetryAfterIsObeyedAndCapped(t *testing.T) {
 				w.Header().Set("Date", date)
 				w.WriteHeader(status)
 			})
-			_, err := c.Create(t.Context(), draft)
+			_, _, err := c.Create(t.Context(), draft)
 			if f := failure(t, err); f.After != want {
 				t.Errorf("%d with Retry-After %.40q: after %s, want %s", status, header, f.After, want)
 			}

@@ -325,7 +325,7 @@ func TestOn(t *testing.T) {
 	b := &budget{left: 8}
 	on := c.On(b)
 	d := drafts(account, 1)[0]
-	ref, err := on.Create(t.Context(), d)
+	ref, _, err := on.Create(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func TestOn(t *testing.T) {
 	if b.header != nil {
 		t.Errorf("header of no answer = %v", b.header)
 	}
-	_, err = on.Create(t.Context(), d)
+	_, _, err = on.Create(t.Context(), d)
 	if f := failure(t, err); f.Trouble != ticket.TroubleAccount || !f.Limited || f.After != 42*time.Second || f.Gate != "zendesk/acme" || f.Reason != ticket.ReasonExpired {
 		t.Errorf("failure = %+v", f)
 	}

@@ -71,7 +71,7 @@ func TestCreate(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"ticket":{"id":42,"url":"https://elsewhere.example/42.json"},"audit":{}}`)
 	})
-	got, err := c.Create(t.Context(), draft)
+	got, _, err := c.Create(t.Context(), draft)
 	if err != nil || got.ID != 42 || !strings.HasSuffix(got.URL, "/agent/tickets/42") || strings.Contains(got.URL, "elsewhere") {
 		t.Errorf("Create = %+v, %v", got, err)
 	}
@@ -115,7 +115,7 @@ func TestCreateFailures(t *testing.T) {
 		}, ticket.TroubleUncertain, ticket.ReasonExpired, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := client(t, tc.answer).Create(t.Context(), draft)
+			_, _, err := client(t, tc.answer).Create(t.Context(), draft)
 			f := failure(t, err)
 			if f.Trouble != tc.trouble || f.Reason != tc.reason || len(f.Detail.Fields) != tc.fields {
 				t.Errorf("failure = %+v", f)
@@ -333,7 +333,7 @@ func TestOAuth(t *testing.T) {
 	c := NewClient(Account{Name: "acme", URL: server.URL, OAuth: secret}, nil)
 	defer c.Close()
 	for range 3 {
-		if got, err := c.Create(t.Context(), draft); err != nil || got.ID != 42 {
+		if got, _, err := c.Create(t.Context(), draft); err != nil || got.ID != 42 {
 			t.Fatalf("Create = %+v, %v", got, err)
 		}
 	}
@@ -358,7 +358,7 @@ func TestOAuthFailures(t *testing.T) {
 			defer server.Close()
 			c := NewClient(Account{Name: "acme", URL: server.URL, OAuth: func() (string, string, error) { return "id", "hunter2", nil }}, nil)
 			defer c.Close()
-			_, err := c.Create(t.Context(), draft)
+			_, _, err := c.Create(t.Context(), draft)
 			if f := failure(t, err); f.Trouble != ticket.TroubleAccount || f.Reason != tc.reason {
 				t.Errorf("failure = %+v", f)
 			}
@@ -366,7 +366,7 @@ func TestOAuthFailures(t *testing.T) {
 	}
 	unset := func() (string, string, error) { return "", "", errors.New("ZENDESK_SECRET is not set") }
 	for _, a := range []Account{{Name: "acme", OAuth: unset}, {Name: "acme", APIToken: unset}} {
-		_, err := NewClient(a, nil).Create(t.Context(), draft)
+		_, _, err := NewClient(a, nil).Create(t.Context(), draft)
 		if f := failure(t, err); f.Reason != ticket.ReasonCredentialsRefused || !strings.Contains(f.Error(), "ZENDESK_SECRET") {
 			t.Errorf("failure = %+v", f)
 		}

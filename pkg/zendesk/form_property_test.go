@@ -76,7 +76,7 @@ func (w formWorld) judge(t *rapid.T, c *Client, form ticket.Form, purpose ticket
 		w.mustBeTaken(t, c, draft)
 		return "sent"
 	case err == nil:
-		_, err := c.Create(t.Context(), draft)
+		_, _, err := c.Create(t.Context(), draft)
 		if err == nil {
 			return "sent in doubt"
 		}
@@ -99,7 +99,7 @@ func (w formWorld) judge(t *rapid.T, c *Client, form ticket.Form, purpose ticket
 }
 
 func (w formWorld) mustBeTaken(t *rapid.T, c *Client, draft ticket.Draft) {
-	ref, err := c.Create(t.Context(), draft)
+	ref, _, err := c.Create(t.Context(), draft)
 	if err != nil {
 		t.Fatalf("refused: %v", err)
 	}
@@ -128,7 +128,7 @@ func (w formWorld) mustBeRefused(t *rapid.T, c *Client, form ticket.Form, purpos
 	if err != nil {
 		t.Fatalf("held back for %v by a form that asks for nothing", err)
 	}
-	_, err = c.Create(t.Context(), draft)
+	_, _, err = c.Create(t.Context(), draft)
 	var f *ticket.Failure
 	if !errors.As(err, &f) || f.Reason != ticket.ReasonRequiredFieldMissing {
 		t.Fatalf("held back for %v, but sent all the same: %v", held, err)

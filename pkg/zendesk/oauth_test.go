@@ -178,7 +178,7 @@ func TestScopes(t *testing.T) {
 		if err := find(t, c); err != nil {
 			t.Fatal(err)
 		}
-		_, err := c.Create(t.Context(), draft)
+		_, _, err := c.Create(t.Context(), draft)
 		pauses(t, err, "read and write", "zendesk.acme.auth.oauth.refresh_token", "scope=read%20write")
 		if len(account.Tickets()) != 0 {
 			t.Error("a ticket was made")

@@ -81,21 +81,22 @@ func (c *Client) URL(id int64) string {
 }
 
 // Create makes the ticket with its first comment. The draft's external id is the Idempotency-Key: within two hours the
-// same draft gives the same ticket. TroubleUncertain means that it may exist.
+// same draft gives the same ticket. The stamp is of the ticket as it was made, for AddComment. TroubleUncertain means that
+// it may exist.
 // https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-ticket
-func (c *Client) Create(ctx context.Context, d ticket.Draft) (ticket.Ref, error) {
+func (c *Client) Create(ctx context.Context, d ticket.Draft) (ref ticket.Ref, stamp string, err error) {
 	var answer ticketAnswer
 	r := request{what: "create ticket", method: http.MethodPost, path: "/api/v2/tickets", body: map[string]any{"ticket": bodyOf(d)}, key: d.ExternalID, creates: true}
 	if err := c.do(ctx, r, &answer); err != nil {
-		return ticket.Ref{}, err
+		return ticket.Ref{}, "", err
 	}
 	if answer.Ticket.ID == 0 {
-		return ticket.Ref{}, &ticket.Failure{
+		return ticket.Ref{}, "", &ticket.Failure{
 			Trouble: ticket.TroubleUncertain, Gate: c.gate, Hint: hintWait,
 			Detail: ticket.Detail{Message: "create ticket: the answer names no ticket"},
 		}
 	}
-	return c.ref(answer.Ticket.ID), nil
+	return c.ref(answer.Ticket.ID), answer.Ticket.UpdatedAt, nil
 }
 
 func (c *Client) ref(id int64) ticket.Ref { return ticket.Ref{ID: id, URL: c.URL(id)} }
