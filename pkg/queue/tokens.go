@@ -45,12 +45,21 @@ func (q *Queue) SaveToken(ctx context.Context, name string, sealed []byte) error
 	return nil
 }
 
+// leaseSlack is how much later than its end a lease is taken from who has it: two clocks may differ by as much.
+const leaseSlack = 5 * time.Second
+
 // LeaseToken gives the right to renew a token to one process at a time. A process that dies loses it after life, in
 // whole seconds.
 func (q *Queue) LeaseToken(ctx context.Context, name string, life time.Duration) (release func(), ok bool, err error) {
 	key := tokenKey("lease", name)
 	revision, err := q.tokens.Create(ctx, key, nil, jetstream.KeyTTL(life))
-	if errors.Is(err, jetstream.ErrKeyExists) {
+	if overtaken(err) {
+		if err := q.dropLease(ctx, key, life+leaseSlack); err != nil {
+			return nil, false, err
+		}
+		revision, err = q.tokens.Create(ctx, key, nil, jetstream.KeyTTL(life))
+	}
+	if overtaken(err) {
 		return nil, false, nil
 	}
 	if err != nil {
@@ -60,6 +69,25 @@ func (q *Queue) LeaseToken(ctx context.Context, name string, life time.Duration)
 		// What cannot be deleted ends by itself.
 		_ = q.tokens.Delete(context.WithoutCancel(ctx), key, jetstream.LastRevision(revision))
 	}, true, nil
+}
+
+// dropLease takes away a lease that is older than that. The server forgets to end some when it is killed, and their
+// jobs would wait for ever.
+func (q *Queue) dropLease(ctx context.Context, key string, life time.Duration) error {
+	entry, err := q.tokens.Get(ctx, key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("lease token: %w", err)
+	case time.Since(entry.Created()) < life:
+		return nil
+	}
+	err = q.tokens.Delete(ctx, key, jetstream.LastRevision(entry.Revision()))
+	if err != nil && !overtaken(err) {
+		return fmt.Errorf("lease token: %w", err)
+	}
+	return nil
 }
 
 // The newest refresh token of a chain must outlive the refresh token itself, which Zendesk lets live 90 days at most.
