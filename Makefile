@@ -63,7 +63,7 @@ bench: ## run the benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-accounts
-bench-accounts: servers ## measure fairness, quota, calls, kill or storm with the real processes (SCENARIO=quota ARGS='-o json')
+bench-accounts: servers ## measure fairness, quota, calls, kill, storm or rate with the real processes (SCENARIO=quota ARGS='-o json')
 	go run ./deploy/bench $(SCENARIO) $(ARGS)
 
 .PHONY: fmt

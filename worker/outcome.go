@@ -38,7 +38,7 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 	if f.Trouble == ticket.TroubleJob {
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: f}
 	}
-	if d.late(e) && !waitsItsTurn(f) {
+	if d.late(e) {
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: expired(f)}
 	}
 	if f.Trouble == ticket.TroubleAccount {
@@ -52,7 +52,7 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 }
 
 // waitsItsTurn tells whether nothing is wrong but that others come first, in an account whose calls are ours to share
-// out. Such an event never expires. One whose account answers nothing but 429 does.
+// out.
 func waitsItsTurn(f *ticket.Failure) bool { return f.Limited && f.Detail.Status == 0 }
 
 // expired keeps the reason when a person must act on it.

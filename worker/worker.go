@@ -140,7 +140,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	}
 	names := w.gatesOf(ctx, *e)
 	if !probe {
-		if f, until, shut := w.gates.shut(names...); shut && (waitsItsTurn(f) || !w.late(*e)) && !w.goesAhead(ctx, e, f) {
+		if f, until, shut := w.gates.shut(names...); shut && !w.late(*e) && !w.goesAhead(ctx, e, f) {
 			return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
 		}
 	}
