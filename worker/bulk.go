@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"errors"
+	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -49,6 +51,7 @@ type bulk struct {
 
 	mu   sync.Mutex
 	jobs map[string]*job // guarded by mu; by Zendesk's id
+	keys map[string]bool // guarded by mu; of held events that may be in a job
 	news chan struct{}   // a job is settled
 }
 
@@ -61,20 +64,25 @@ type candidate struct {
 }
 
 // openBulk goes on with the jobs of the runs before, and readies for more. An account that wants no bulk jobs has none.
-func (l *lane) openBulk() error {
+func (l *lane) openBulk() {
 	if l.Bulk == nil {
-		return nil
+		return
 	}
 	client, terms, ok := l.Bulk(l.account)
 	if !ok {
-		return nil
+		return
 	}
 	batches, err := l.queue.Batches(l.work, l.account)
-	if err != nil || terms.Jobs == 0 && len(batches) == 0 {
-		return err
+	if err != nil { // the ledger still keeps those back that are in a job
+		l.log.Warn().Err(err).Str("account", l.account).Msg("no bulk jobs for now")
+		return
 	}
-	b := &bulk{lane: l, Bulk: client, terms: terms, jobs: map[string]*job{}, news: make(chan struct{}, 1)}
+	if terms.Jobs == 0 && len(batches) == 0 {
+		return
+	}
+	b := &bulk{lane: l, Bulk: client, terms: terms, jobs: map[string]*job{}, keys: map[string]bool{}, news: make(chan struct{}, 1)}
 	for _, batch := range batches {
+		b.mark(batch, true)
 		if batch.Job != "" {
 			b.jobs[batch.Job] = &job{Batch: batch}
 		}
@@ -89,7 +97,6 @@ func (l *lane) openBulk() error {
 	b.end = end
 	b.wait.Go(func() { b.watch(ctx) })
 	l.bulk = b
-	return nil
 }
 
 // closeBulk leaves jobs that are under way to the next run.
@@ -100,15 +107,20 @@ func (l *lane) closeBulk() {
 	}
 	b.end()
 	b.wait.Wait()
-	if b.underWay() > 0 {
-		l.again(l.now().Add(pollEvery))
+	if b.underWay() == 0 {
+		return
+	}
+	l.again(l.now().Add(pollEvery))
+	if !l.halted() { // an alarm that is set already may ring much later
+		_ = l.queue.WakeNow(context.WithoutCancel(l.work), l.account)
 	}
 }
 
 // batch makes the tickets of the next hundred events in a bulk job, those that are fit for it, and the others one by
 // one. It gives false when there are no more events.
 func (b *bulk) batch() (more bool, err error) {
-	if b.terms.Import && !b.ways.importsSeen(b.account) && b.underWay() > 0 || b.underWay() >= b.terms.Jobs {
+	unseen := b.imports() && !b.ways.importsSeen(b.account)
+	if unseen && b.underWay() > 0 || b.underWay() >= b.terms.Jobs {
 		b.pause()
 		return true, nil
 	}
@@ -135,6 +147,9 @@ func (b *bulk) batch() (more bool, err error) {
 	}
 	return true, nil
 }
+
+// imports tells whether the next job is an import.
+func (b *bulk) imports() bool { return b.ways.allow(b.account, b.terms, b.now()).Import }
 
 // choose gives those whose tickets may be made in bulk, and delivers the others one by one.
 func (b *bulk) choose(held []queue.Held) []candidate {
@@ -201,21 +216,24 @@ func (b *bulk) send(batch []candidate) {
 		return // they stay where they are
 	}
 	begun := b.now()
+	// A process that was stopped meanwhile must not go on: others may have made the tickets.
+	ctx, cancel := context.WithTimeout(b.work, freshIntent)
+	defer cancel()
 	id := uuid.NewString()
 	batch = b.intend(batch, id)
-	note := queue.Batch{ID: id, Account: b.account, SentAt: begun}
+	note := queue.Batch{ID: id, Account: b.account, SentAt: begun, Import: b.imports()}
 	drafts := make([]ticket.Draft, 0, len(batch))
 	for _, c := range batch {
 		note.Keys = append(note.Keys, c.event.Key())
 		drafts = append(drafts, c.plan.draft)
 	}
 	note, err := b.queue.OpenBatch(b.work, note)
-	if err != nil || len(batch) == 0 || b.now().Sub(begun) > freshIntent {
+	if err != nil || len(batch) == 0 || !b.stillKnown(ctx, batch) || b.now().Round(0).Sub(begun.Round(0)) > freshIntent {
 		b.takeBack(batch, note)
 		b.again(b.now().Add(accountWait))
 		return
 	}
-	made, err := b.CreateMany(b.work, drafts, b.ways.allow(b.account, b.terms, begun).Import)
+	made, err := b.CreateMany(ctx, drafts, note.Import)
 	var f *ticket.Failure
 	switch {
 	case err == nil:
@@ -224,7 +242,8 @@ func (b *bulk) send(batch []candidate) {
 	case errors.As(err, &f) && f.Trouble != ticket.TroubleUncertain && f.Trouble != ticket.TroubleHiccup:
 		b.takeBack(batch, note)
 		b.refused(batch, f)
-	default: // lost
+	default: // lost; the next one would fare no better
+		b.halt(b.now().Add(accountWait))
 		b.log.Warn().Err(err).Str("account", b.account).Str("batch", id).Int("tickets", len(batch)).
 			Msg("the answer to a bulk job was lost; its tickets are looked up once it must have ended")
 		b.again(begun.Add(b.BulkDoubt))
@@ -246,7 +265,7 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 		b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", f.Hint).Msg("the account's tickets are not imported but made")
 		b.send(batch)
 		return
-	case f.Trouble == ticket.TroubleAccount:
+	case f.Trouble == ticket.TroubleAccount && f.Detail.Status != http.StatusForbidden && f.Detail.Status != http.StatusNotFound:
 		b.halt(b.now().Add(max(f.After, firstDelay)))
 		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, errand{rank: limit.Live}, false)
 		return
@@ -255,9 +274,15 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 		b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", "set bulk: off for the account to spare the calls").
 			Msg("the account refuses bulk jobs; its tickets are made one by one")
 	}
-	for _, c := range batch { // each alone says what is wrong with it
+	for _, c := range batch { // each alone says what is wrong with it, or with the account
 		b.alone(c.held)
 	}
+}
+
+// stillKnown tells whether the ledger has not been wiped since it was asked about the events.
+func (b *bulk) stillKnown(ctx context.Context, batch []candidate) bool {
+	since, err := b.Ledger.LedgerSince(ctx)
+	return err == nil && !slices.ContainsFunc(batch, func(c candidate) bool { return !c.event.ReceivedAt.After(since) })
 }
 
 // intend writes the intents, and leaves out what another worker has in hand.

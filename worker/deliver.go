@@ -153,11 +153,10 @@ func (d *Deliverer) plan(ctx context.Context, e *ticket.Event, site ticket.Site,
 			return p, ticket.Outcome{Result: ticket.ResultSkipped, Why: "the visitor's data was erased"}, nil
 		}
 		return p, ticket.Outcome{Result: ticket.ResultSkipped, Why: "the site wanted no ticket"}, nil
-	case queue.StateIntended:
+	case queue.StateIntended, queue.StateDead:
 		if err := d.mayBeInBulk(ctx, p.entry); err != nil {
 			return p, o, err
 		}
-	case queue.StateDead:
 	}
 	if p.conversation, err = d.read(ctx, *e, site); err != nil {
 		return p, o, err

@@ -69,14 +69,15 @@ func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, 
 		Worker: w, account: account, fetch: fetch, work: work, deadline: w.now().Add(w.LaneQuantum), slots: make(chan struct{}, w.LaneSlots),
 	}
 	l.first, l.rest = laneCursor{l: l, escalated: true}, laneCursor{l: l}
-	err := l.openBulk() //nolint:contextcheck // the lane has its contexts
+	l.openBulk() //nolint:contextcheck // the lane has its contexts
+	var err error
 	for err == nil {
 		if err = l.walk(); l.bulk == nil || l.bulk.underWay() == 0 || l.over() { //nolint:contextcheck // the same
 			break
 		}
 		l.bulk.pause() // then what came meanwhile is worked off
 	}
-	l.closeBulk()
+	l.closeBulk() //nolint:contextcheck // the same
 	l.wait.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -138,6 +139,9 @@ func (c *laneCursor) next() (*queue.Held, error) {
 			return nil, err
 		}
 		c.at = held
+		if c.l.bulk != nil && c.l.bulk.has(held.Event.Key()) {
+			continue
+		}
 		if !held.Event.NotBefore.After(c.l.now().Add(alarmSlack)) {
 			return held, nil
 		}

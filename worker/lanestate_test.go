@@ -231,7 +231,8 @@ func TestWhatWaitedForAPauseMayWaitAsLongAgain(t *testing.T) {
 		{"never paused", time.Time{}, down, ticket.ResultDead},
 		{"resumed a moment ago", now.Add(-time.Second), down, ticket.ResultHeld},
 		{"resumed long ago", now.Add(-80 * time.Hour), down, ticket.ResultDead},
-		{"only waits its turn", time.Time{}, limited, ticket.ResultHeld},
+		{"no call left for days", time.Time{}, limited, ticket.ResultDead},
+		{"in a bulk job for days", time.Time{}, &ticket.Failure{Trouble: ticket.TroubleHiccup, Limited: true}, ticket.ResultRetry},
 	} {
 		d.pauses.put(queue.LanePause{Account: "acme", ResumedAt: tc.resumed})
 		if o := d.failed(e, tc.failure); o.Result != tc.want {

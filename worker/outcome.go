@@ -38,7 +38,7 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 	if f.Trouble == ticket.TroubleJob {
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: f}
 	}
-	if d.late(e) {
+	if d.late(e) && !mayBeMade(f) {
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: expired(f)}
 	}
 	if f.Trouble == ticket.TroubleAccount {
@@ -50,6 +50,9 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 	}
 	return ticket.Outcome{Result: ticket.ResultRetry, Failure: f, After: max(f.After, wait)}
 }
+
+// mayBeMade tells whether the event waits for a bulk job that may make its ticket: it must not be buried meanwhile.
+func mayBeMade(f *ticket.Failure) bool { return f.Limited && f.Trouble == ticket.TroubleHiccup }
 
 // waitsItsTurn tells whether nothing is wrong but that others come first, in an account whose calls are ours to share
 // out.

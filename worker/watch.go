@@ -17,10 +17,11 @@ import (
 )
 
 const (
-	pollEvery   = 2 * time.Second // for all jobs of an account together
-	pollFails   = 3               // in a row; then the jobs are left to the next run
-	bulkAgain   = time.Minute
-	bulkLongest = time.Hour // and so long it is believed to work while a job of its size does
+	pollEvery     = 2 * time.Second // for all jobs of an account together
+	pollFails     = 3               // in a row; then the jobs are left to the next run
+	bulkAgain     = time.Minute
+	bulkForgotten = 25 * time.Hour // Zendesk knows its jobs for a day; none works as long
+	bulkLongest   = time.Hour      // and so long it is believed to work while a job of its size does
 )
 
 // job is a bulk job that is watched.
@@ -28,6 +29,7 @@ type job struct {
 	queue.Batch
 
 	settling bool // guarded by bulk.mu
+	checks   int  // guarded by bulk.mu; failed looks at imported tickets
 }
 
 // mayBeInBulk refuses to touch a conversation whose ticket may be in the making in a bulk job. Nothing protects bulk jobs
@@ -40,8 +42,11 @@ func (d *Deliverer) mayBeInBulk(ctx context.Context, entry queue.Entry) error {
 	if err != nil {
 		return err
 	}
-	if open || d.now().Sub(entry.IntendedAt) < d.BulkDoubt {
-		return notYet("its ticket may be in the making in a bulk job")
+	age := d.now().Sub(entry.IntendedAt)
+	if age < d.BulkDoubt || open && age < bulkForgotten {
+		f := notYet("its ticket may be in the making in a bulk job")
+		f.Limited = true
+		return f
 	}
 	return nil
 }
@@ -53,9 +58,30 @@ func (b *bulk) follow(batch queue.Batch, id string) {
 		b.log.Warn().Err(err).Str("account", b.account).Str("job", id).Msg("cannot note the bulk job")
 		noted = batch
 	}
+	b.mark(noted, true)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.jobs[id] = &job{Batch: noted}
+}
+
+// mark notes that the events of a batch may be in a job, or no more.
+func (b *bulk) mark(batch queue.Batch, in bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, key := range batch.Keys {
+		if in {
+			b.keys[key] = true
+		} else {
+			delete(b.keys, key)
+		}
+	}
+}
+
+// has tells whether a held event may be in a job: then it is left alone.
+func (b *bulk) has(key string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.keys[key]
 }
 
 func (b *bulk) underWay() int {
@@ -88,13 +114,15 @@ func (b *bulk) watch(ctx context.Context) {
 		switch {
 		case err == nil:
 			failed = 0
+			ticker.Reset(pollEvery)
 		case errors.As(err, &f) && f.After > pollEvery:
 			failed++
 			ticker.Reset(f.After)
 		default:
 			failed++
 		}
-		if failed > 0 && failed == pollFails {
+		if failed == pollFails {
+			b.ways.singly(b.account, b.now())
 			b.log.Warn().Err(err).Str("account", b.account).Msg("cannot look at the account's bulk jobs; they are looked at later")
 			b.halt(b.now().Add(bulkAgain))
 		}
@@ -109,10 +137,7 @@ func (b *bulk) look(ctx context.Context) error {
 	if len(watched) == 0 {
 		return nil
 	}
-	found, err := b.Jobs(ctx, slices.Collect(maps.Keys(watched)))
-	if err != nil {
-		return err
-	}
+	found, err := b.poll(ctx, slices.Sorted(maps.Keys(watched)))
 	for id, j := range watched {
 		at, known := found[id]
 		age := b.now().Sub(j.SentAt)
@@ -122,12 +147,25 @@ func (b *bulk) look(ctx context.Context) error {
 			j.settling = true
 			b.mu.Unlock()
 			b.wait.Go(func() { b.settle(ctx, id, j, at) })
-		case !known && age > b.BulkDoubt, age > bulkLongest:
+		case err == nil && !known && age > b.BulkDoubt, age > bulkForgotten:
 			b.forget(id)
 			b.doubt(ctx, j.Batch)
 		}
 	}
-	return nil
+	return err
+}
+
+// poll asks for the jobs, a hundred at a time.
+func (b *bulk) poll(ctx context.Context, ids []string) (map[string]zendesk.BulkJob, error) {
+	all := map[string]zendesk.BulkJob{}
+	for some := range slices.Chunk(ids, zendesk.MaxBulk) {
+		found, err := b.Jobs(ctx, some)
+		if err != nil {
+			return all, err
+		}
+		maps.Copy(all, found)
+	}
+	return all, nil
 }
 
 func (b *bulk) forget(id string) {
@@ -153,7 +191,9 @@ func (b *bulk) doubt(ctx context.Context, batch queue.Batch) {
 	b.again(b.now().Add(firstDelay))
 	if err := b.queue.CloseBatch(ctx, batch); err != nil {
 		b.log.Warn().Err(err).Str("account", b.account).Str("batch", batch.ID).Msg("cannot end the wait for a bulk job; trying again")
+		return
 	}
+	b.mark(batch, false)
 }
 
 // mayRun tells whether the account works on a job that may be the batch's. When that cannot be told, it may.
@@ -191,6 +231,7 @@ func (b *bulk) settle(ctx context.Context, id string, j *job, at zendesk.BulkJob
 	}
 	b.log.Debug().Str("account", b.account).Str("job", id).Int("tickets", len(j.Keys)-len(rest)).Int("others", len(rest)).
 		Dur("took_ms", b.now().Sub(j.SentAt)).Msg("bulk job settled")
+	b.mark(j.Batch, false)
 	b.forget(id)
 	for _, h := range rest {
 		b.alone(h) //nolint:contextcheck // the lane has its contexts
@@ -214,15 +255,19 @@ func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkImport(ctx, held, made); err != nil {
+	if err := b.checkImport(ctx, j, held, made); err != nil {
 		return nil, err
 	}
 	var mu sync.Mutex
 	var writes errgroup.Group
 	writes.SetLimit(batchHands)
 	for i, h := range held {
-		if h == nil {
+		if h == nil && made[i] == 0 {
 			continue // settled by another worker
+		}
+		if h == nil { // it left by another way, perhaps as a dead letter: the ticket exists all the same
+			writes.Go(func() error { _, err := b.noteMade(ctx, ticket.Job(j.Keys[i]), made[i]); return err })
+			continue
 		}
 		writes.Go(func() error {
 			if made[i] != 0 {
@@ -234,7 +279,8 @@ func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest
 			return b.unmark(ctx, *h, j.ID)
 		})
 	}
-	return rest, writes.Wait()
+	err = writes.Wait()
+	return rest, err
 }
 
 // madeBy gives the ticket of each event, 0 where no result names one.
@@ -271,17 +317,9 @@ func (b *bulk) madeBy(ctx context.Context, held []*queue.Held, at zendesk.BulkJo
 func (b *bulk) settleMade(ctx context.Context, h queue.Held, id int64, took time.Duration) error {
 	e := h.Event
 	e.Attempts++
-	entry, _, err := b.Ledger.Look(ctx, e.Job())
+	entry, err := b.noteMade(ctx, e.Job(), id)
 	if err != nil {
 		return err
-	}
-	if entry.State != queue.StateCreated {
-		m := making{d: b.Deliverer, job: e.Job(), entry: entry}
-		m.entry.Ref = ticket.Ref{ID: id, URL: b.URL(id)}
-		if err := m.noteCreated(ctx); err != nil {
-			return err
-		}
-		entry = m.entry
 	}
 	outcome := ticket.Outcome{Result: ticket.ResultCreated, Purpose: entry.Purpose, Ticket: entry.Ref, Why: "made in a bulk job"}
 	if err := b.keep(ctx, e, outcome); err != nil {
@@ -292,6 +330,17 @@ func (b *bulk) settleMade(ctx context.Context, h queue.Held, id int64, took time
 	}
 	b.tell(e, outcome, took)
 	return nil
+}
+
+func (b *bulk) noteMade(ctx context.Context, job ticket.Job, id int64) (queue.Entry, error) {
+	entry, _, err := b.Ledger.Look(ctx, job)
+	if err != nil || entry.State == queue.StateCreated {
+		return entry, err
+	}
+	m := making{d: b.Deliverer, job: job, entry: entry}
+	m.entry.Ref = ticket.Ref{ID: id, URL: b.URL(id)}
+	err = m.noteCreated(ctx)
+	return m.entry, err
 }
 
 // unmark says that the job of a batch has ended without a ticket that is known: the event is on its own now.

@@ -29,6 +29,8 @@ type way struct {
 const (
 	refusalsMost = 3 // one ticket that is wrong may be the reason of one or two
 	refusalLife  = time.Hour
+	blindLife    = 10 * time.Minute
+	checksMost   = 3
 )
 
 func (w *ways) of(account string) *way {
@@ -74,6 +76,13 @@ func (w *ways) taken(account string) {
 	w.of(account).refusals = 0
 }
 
+// singly notes that the account's jobs cannot be looked at, so that no other one is begun for a while.
+func (w *ways) singly(account string, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.of(account).singlyTill = now.Add(blindLife)
+}
+
 func (w *ways) noImport(account string, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,10 +103,28 @@ func (w *ways) importsFine(account string) {
 
 // checkImport looks at the tickets of an account's first import job: it is not documented whether the import takes the
 // requester and the form. Where it does not, they are mended, and the next tickets are made instead.
-func (b *bulk) checkImport(ctx context.Context, held []*queue.Held, made []int64) error {
-	if !b.terms.Import || b.ways.importsSeen(b.account) {
+func (b *bulk) checkImport(ctx context.Context, j *job, held []*queue.Held, made []int64) error {
+	if !j.Import || b.ways.importsSeen(b.account) {
 		return nil
 	}
+	err := b.lookAtImport(ctx, held, made)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	b.mu.Lock()
+	j.checks++
+	last := j.checks >= checksMost
+	b.mu.Unlock()
+	if !last {
+		return err
+	}
+	b.ways.noImport(b.account, b.now())
+	b.log.Warn().Err(err).Str("account", b.account).Str("job", j.Job).Str("hint", "look at the requesters and forms of the tickets of this job, and set import: false").
+		Msg("cannot tell whether the account's import takes requester and form; the next tickets are not imported but made")
+	return nil
+}
+
+func (b *bulk) lookAtImport(ctx context.Context, held []*queue.Held, made []int64) error {
 	drafts := map[int64]ticket.Draft{}
 	var mu sync.Mutex
 	var hands errgroup.Group
@@ -110,6 +137,10 @@ func (b *bulk) checkImport(ctx context.Context, held []*queue.Held, made []int64
 			draft, err := b.redraw(ctx, h.Event)
 			mu.Lock()
 			defer mu.Unlock()
+			var f *ticket.Failure
+			if errors.As(err, &f) && f.Trouble == ticket.TroubleJob {
+				return nil // it cannot be drawn up any more; the others tell as much
+			}
 			if err == nil {
 				drafts[made[i]] = draft
 			}

@@ -18,7 +18,7 @@ type clients struct {
 	tokens token.Store // nil: tokens of this process alone
 	config func() *site.Config
 
-	budgets *limit.Budgets
+	budgets *limit.Budgets // nil: nobody counts
 
 	mu      sync.Mutex
 	zendesk map[string]*made[site.Zendesk, *zendesk.Client] // guarded by mu

@@ -29,7 +29,8 @@ type Batch struct {
 	Account string    `json:"account"`
 	Job     string    `json:"job,omitempty"` // Zendesk's id of it; empty: the answer that names it has not come, and may never
 	SentAt  time.Time `json:"sent_at"`
-	Keys    []string  `json:"keys"` // of the held events, in the order in which their tickets were sent
+	Import  bool      `json:"import,omitempty"` // by the import endpoints
+	Keys    []string  `json:"keys"`             // of the held events, in the order in which their tickets were sent
 
 	revision uint64
 }
@@ -81,6 +82,8 @@ func (q *Queue) BatchOpen(ctx context.Context, account, id string) (bool, error)
 
 // Batches gives the batches of an account that are still to be settled, in no order.
 func (q *Queue) Batches(ctx context.Context, account string) ([]Batch, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	keys, err := q.batches.ListKeysFiltered(ctx, batchKey(account, "*"))
 	if err != nil {
 		return nil, fmt.Errorf("read bulk jobs: %w", err)

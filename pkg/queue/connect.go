@@ -194,6 +194,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 		}
 	}
 	q.ledger = lasting{q.ledger, js, ledgerConfig(replicas)}
+	q.batches = lasting{q.batches, js, batchesConfig(replicas)}
 	if _, err := q.LedgerSince(ctx); err != nil {
 		return err
 	}

@@ -84,8 +84,10 @@ func (r Run) Done(ctx context.Context) error {
 // Working says that the run goes on.
 func (r Run) Working() error { return r.msg.InProgress() }
 
-// GiveBack lets another worker have the run.
-func (r Run) GiveBack() error { return r.msg.Nak() }
+// GiveBack lets another worker have the run, a moment later: whatever failed would fail at once again.
+func (r Run) GiveBack() error { return r.msg.NakWithDelay(runRest) }
+
+const runRest = 2 * time.Second
 
 // Runs hands out alarms. Next must not be called concurrently.
 type Runs struct{ iter jetstream.MessagesContext }
