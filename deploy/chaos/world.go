@@ -155,6 +155,7 @@ zendesk:
 {{- range .Accounts}}
   {{.}}:
     url: http://${ {{- $.Variable -}} }/{{.}}
+    requests_per_minute: 100000
     auth:
       oauth: {client_id: {{$.Client}}, client_secret: {{$.Secret}}}
 {{- end}}
