@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -20,8 +19,6 @@ const (
 	configHistory  = 16
 	maxConfig      = 16 << 20 // unpacked, in bytes
 	configOverhead = 8 << 10  // of a message, beside its content
-	configLook     = 30 * time.Second
-	configAgain    = 250 * time.Millisecond
 )
 
 // The content is packed by gzip, which also keeps the file's name, so that any NATS tool shows it:
@@ -107,58 +104,34 @@ func (q *Queue) ClearConfig(ctx context.Context, old AppliedConfig) error {
 // FollowConfig tells of the configuration that is applied, at the start and whenever it changes, until ctx ends: one
 // without content says that none is. It outlives lost connections. told must not block for long.
 func (q *Queue) FollowConfig(ctx context.Context, told func(AppliedConfig, error)) {
-	f := &follower{queue: q, told: told}
-	for ctx.Err() == nil {
-		f.follow(ctx)
-		select {
-		case <-ctx.Done():
-		case <-time.After(configAgain):
-		}
-	}
+	f := &follower{told: told}
+	keepWatching(ctx, q.nc, bucketWatch{
+		open: func(ctx context.Context) (jetstream.KeyWatcher, error) { return q.config.Watch(ctx, configKey) },
+		look: func(ctx context.Context) error {
+			// What is not found is left to the watch: a replica that lags behind may not have it yet.
+			if entry, err := q.config.Get(ctx, configKey); err == nil {
+				f.tell(entry)
+			}
+			return nil
+		},
+		see: f.see,
+	})
 }
 
 // follower passes each revision on once.
 type follower struct {
-	queue *Queue
 	told  func(AppliedConfig, error)
 	seen  uint64
 	begun bool
 }
 
-// follow watches until the watch ends, or the connection is there again: the watch would take ten seconds to notice that
-// it lost something. From time to time it also looks, in case the watch has gone silent.
-func (f *follower) follow(ctx context.Context) {
-	again := f.queue.nc.StatusChanged(nats.CONNECTED)
-	defer f.queue.nc.RemoveStatusListener(again)
-	watch, err := f.queue.config.Watch(ctx, configKey)
-	if err != nil {
-		return
-	}
-	defer func() { _ = watch.Stop() }()
-	tick := time.NewTicker(configLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-again:
-			return
-		case <-tick.C:
-			// What is not found is left to the watch: a replica that lags behind may not have it yet.
-			if entry, err := f.queue.config.Get(ctx, configKey); err == nil {
-				f.tell(entry)
-			}
-		case entry, open := <-watch.Updates():
-			switch {
-			case !open:
-				return
-			case entry != nil:
-				f.tell(entry)
-			case !f.begun: // all there is was told: there is none
-				f.begun = true
-				f.told(AppliedConfig{}, nil)
-			}
-		}
+func (f *follower) see(entry jetstream.KeyValueEntry) {
+	switch {
+	case entry != nil:
+		f.tell(entry)
+	case !f.begun: // all there is was told: there is none
+		f.begun = true
+		f.told(AppliedConfig{}, nil)
 	}
 }
 

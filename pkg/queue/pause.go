@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -166,48 +165,19 @@ func (q *Queue) FollowPauses(ctx context.Context, told func(LanePause)) {
 			told(p)
 		}
 	}
-	for ctx.Err() == nil {
-		q.watchPauses(ctx, tell)
-		select {
-		case <-ctx.Done():
-		case <-time.After(configAgain):
-		}
-	}
-}
-
-// watchPauses watches until the watch ends or the connection is there again. From time to time it also looks, in case
-// the watch has gone silent.
-func (q *Queue) watchPauses(ctx context.Context, tell func(LanePause)) {
-	again := q.nc.StatusChanged(nats.CONNECTED)
-	defer q.nc.RemoveStatusListener(again)
-	watch, err := q.lanes.WatchAll(ctx)
-	if err != nil {
-		return
-	}
-	defer func() { _ = watch.Stop() }()
-	tick := time.NewTicker(configLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-again:
-			return
-		case <-tick.C:
+	keepWatching(ctx, q.nc, bucketWatch{
+		open: func(ctx context.Context) (jetstream.KeyWatcher, error) { return q.lanes.WatchAll(ctx) },
+		look: func(ctx context.Context) error {
 			all, err := q.LanePauses(ctx)
-			if err != nil {
-				return
-			}
 			for _, p := range all {
 				tell(p)
 			}
-		case entry, open := <-watch.Updates():
-			if !open {
-				return
-			}
+			return err
+		},
+		see: func(entry jetstream.KeyValueEntry) {
 			if entry != nil {
 				tell(readPause(entry.Key(), entry.Value(), entry.Revision(), entry.Created(), entry.Operation() == jetstream.KeyValuePut))
 			}
-		}
-	}
+		},
+	})
 }
