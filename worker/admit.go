@@ -2,10 +2,10 @@ package worker
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"passerelle/pkg/limit"
+	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
 
@@ -30,7 +30,7 @@ func (w *Worker) findPlace(ctx context.Context, why errand, account string) (*at
 
 func crowded(account string) *ticket.Failure {
 	return &ticket.Failure{
-		Trouble: ticket.TroubleAccount, Limited: true, Gate: "zendesk/" + account, Reason: ticket.ReasonExpired,
+		Trouble: ticket.TroubleAccount, Limited: true, Gate: queue.LaneGate(account), Reason: ticket.ReasonExpired,
 		Detail: ticket.Detail{Message: "enough of the account's conversations are in work already"}, Hint: "nothing: they are worked off in turn",
 	}
 }
@@ -38,16 +38,12 @@ func crowded(account string) *ticket.Failure {
 // goesAhead finds out whether an event whose gate is shut is an escalated conversation, which goes first later on, and at
 // once when its account is well and only has few calls left. That costs the Zendesk account no call.
 func (w *Worker) goesAhead(ctx context.Context, e *ticket.Event, shut *ticket.Failure) bool {
-	if e.Kind != ticket.KindClosed || !strings.HasPrefix(shut.Gate, "zendesk/") {
-		return false
-	}
 	site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID)
-	if !ok || !site.Tickets.Escalation {
+	if !ok || !site.Tickets.Escalation || e.Kind != ticket.KindClosed || shut.Gate != queue.LaneGate(site.Account) {
 		return false
 	}
 	if !e.Escalated {
-		connection := "iadvize/" + site.IAdvize
-		if _, _, shut := w.gates.shut(connection); shut {
+		if _, _, shut := w.gates.shut(connectionGate(site.IAdvize)); shut {
 			return false
 		}
 		c, err := w.read(ctx, *e, site)

@@ -63,7 +63,7 @@ func (d *Deliverer) visitorAnswered(ctx context.Context, event *ticket.Event, si
 	}
 	tickets, ok := d.Tickets(site.Account, why.rank)
 	if !ok {
-		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
+		return ticket.Outcome{}, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
 	}
 	if why.preview {
 		return outcome, nil

@@ -100,7 +100,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 	}
 	tickets, ok := d.Tickets(site.Account, rank)
 	if !ok {
-		return ticket.Outcome{}, notConfigured("zendesk/"+site.Account, "the Zendesk account")
+		return ticket.Outcome{}, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
 	}
 	m := making{d: d, account: site.Account, tickets: tickets, draft: p.draft, job: e.Job(), entry: p.entry, prior: p.entry}
 	known, err := d.known(ctx, *e, p.conversation)
@@ -224,7 +224,7 @@ func (d *Deliverer) skip(ctx context.Context, e ticket.Event, entry queue.Entry,
 func (d *Deliverer) read(ctx context.Context, e ticket.Event, site ticket.Site) (ticket.Conversation, error) {
 	source, ok := d.Conversations(site.IAdvize)
 	if !ok {
-		return ticket.Conversation{}, notConfigured("iadvize/"+site.IAdvize, "the iAdvize connection")
+		return ticket.Conversation{}, notConfigured(connectionGate(site.IAdvize), "the iAdvize connection")
 	}
 	age := e.Age(d.now())
 	c, err := source.Read(ctx, e.ConversationID)

@@ -134,17 +134,16 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 // through: it finds out whether the account is well again.
 func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe bool) ticket.Outcome {
 	start := w.now()
-	w.locate(ctx, e)
+	names := w.locate(ctx, e)
 	if w.pauses.paused(e.Account) {
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: pausedFailure(e.Account), After: pausedLook}
 	}
-	names := w.gatesOf(ctx, *e)
 	if !probe {
 		if f, until, shut := w.gates.shut(names...); shut && !w.late(*e) && !w.goesAhead(ctx, e, f) {
 			return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
 		}
 	}
-	place, ok := w.findPlace(ctx, why, zendeskGate(e.Account))
+	place, ok := w.findPlace(ctx, why, queue.LaneGate(e.Account))
 	if !ok {
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: crowded(e.Account), After: crowdedWait}
 	}
@@ -159,24 +158,21 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	return outcome
 }
 
-func zendeskGate(account string) string { return "zendesk/" + account }
-
-func (w *Worker) gatesOf(ctx context.Context, e ticket.Event) []string {
+// locate completes the event's site and account, and gives the gates at which it may have to wait.
+func (w *Worker) locate(ctx context.Context, e *ticket.Event) (gates []string) {
 	site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID)
 	if !ok {
 		return nil
 	}
+	e.Site, e.Account = site.Name, site.Account
 	if e.Kind == ticket.KindSatisfaction {
-		return []string{"zendesk/" + site.Account}
+		return []string{queue.LaneGate(site.Account)}
 	}
-	return []string{"zendesk/" + site.Account, "iadvize/" + site.IAdvize}
+	return []string{queue.LaneGate(site.Account), connectionGate(site.IAdvize)}
 }
 
-func (w *Worker) locate(ctx context.Context, e *ticket.Event) {
-	if site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID); ok {
-		e.Site, e.Account = site.Name, site.Account
-	}
-}
+// connectionGate is for a connection to iAdvize what queue.LaneGate is for an account.
+func connectionGate(name string) string { return "iadvize/" + name }
 
 // learn shuts or opens gates by what became of an event, and logs when that is news.
 func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string, why errand, probe bool) {
