@@ -34,7 +34,6 @@ type BulkTerms struct {
 }
 
 const (
-	batchMost  = 100     // tickets of one job. https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-many-tickets
 	batchLeast = 10      // fewer are made one by one
 	batchBytes = 4 << 20 // of their comments
 	batchHands = 16      // conversations read, and entries written, at once
@@ -53,6 +52,16 @@ type bulk struct {
 	jobs map[string]*job // guarded by mu; by Zendesk's id
 	keys map[string]bool // guarded by mu; of held events that may be in a job
 	news chan struct{}   // a job is settled
+}
+
+// forEach does something for each of n things of a batch, several at once, and gives the first error. All are done.
+func forEach(n int, do func(i int) error) error {
+	var hands errgroup.Group
+	hands.SetLimit(batchHands)
+	for i := range n {
+		hands.Go(func() error { return do(i) })
+	}
+	return hands.Wait()
 }
 
 // candidate is a held event whose ticket may go into a bulk job.
@@ -125,7 +134,7 @@ func (b *bulk) batch() (more bool, err error) {
 		return true, nil
 	}
 	var held []queue.Held
-	for len(held) < batchMost {
+	for len(held) < zendesk.MaxBulk {
 		h, err := b.rest.next()
 		if err != nil {
 			return false, err
@@ -154,12 +163,7 @@ func (b *bulk) imports() bool { return b.ways.allow(b.account, b.terms, b.now())
 // choose gives those whose tickets may be made in bulk, and delivers the others one by one.
 func (b *bulk) choose(held []queue.Held) []candidate {
 	candidates := make([]*candidate, len(held))
-	var hands errgroup.Group
-	hands.SetLimit(batchHands)
-	for i, h := range held {
-		hands.Go(func() error { candidates[i] = b.consider(h); return nil })
-	}
-	_ = hands.Wait()
+	_ = forEach(len(held), func(i int) error { candidates[i] = b.consider(held[i]); return nil })
 	size := 0
 	var fit []candidate
 	var others []queue.Held
@@ -288,19 +292,13 @@ func (b *bulk) stillKnown(ctx context.Context, batch []candidate) bool {
 // intend writes the intents, and leaves out what another worker has in hand.
 func (b *bulk) intend(batch []candidate, id string) []candidate {
 	written := make([]bool, len(batch))
-	var hands errgroup.Group
-	hands.SetLimit(batchHands)
-	for i := range batch {
+	_ = forEach(len(batch), func(i int) (err error) {
 		c := &batch[i]
 		intent := queue.Entry{State: queue.StateIntended, Purpose: c.plan.draft.Purpose, IntendedAt: b.now(), At: b.now(), Batch: id}.Of(c.event)
-		hands.Go(func() error {
-			var err error
-			c.entry, err = b.Ledger.Write(b.work, c.event.Job(), c.plan.entry, intent)
-			written[i] = err == nil
-			return nil
-		})
-	}
-	_ = hands.Wait()
+		c.entry, err = b.Ledger.Write(b.work, c.event.Job(), c.plan.entry, intent)
+		written[i] = err == nil
+		return nil
+	})
 	mine := batch[:0]
 	for i, c := range batch {
 		if written[i] {
@@ -316,11 +314,10 @@ func (b *bulk) intend(batch []candidate, id string) []candidate {
 func (b *bulk) takeBack(batch []candidate, note queue.Batch) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.work), settleTime)
 	defer cancel()
-	var hands errgroup.Group
-	hands.SetLimit(batchHands)
-	for _, c := range batch {
-		hands.Go(func() error { b.Deliverer.takeBack(ctx, c.event.Job(), c.entry, c.plan.entry); return nil })
-	}
-	_ = hands.Wait()
+	_ = forEach(len(batch), func(i int) error {
+		c := batch[i]
+		b.Deliverer.takeBack(ctx, c.event.Job(), c.entry, c.plan.entry)
+		return nil
+	})
 	_ = b.queue.CloseBatch(ctx, note) // what is left of it is found empty
 }

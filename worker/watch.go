@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/zendesk"
@@ -240,15 +238,11 @@ func (b *bulk) settle(ctx context.Context, id string, j *job, at zendesk.BulkJob
 
 func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest []queue.Held, err error) {
 	held := make([]*queue.Held, len(j.Keys))
-	var reads errgroup.Group
-	reads.SetLimit(batchHands)
-	for i, key := range j.Keys {
-		reads.Go(func() (err error) {
-			held[i], err = b.queue.HeldAt(ctx, b.account, key)
-			return err
-		})
-	}
-	if err := reads.Wait(); err != nil {
+	err = forEach(len(held), func(i int) (err error) {
+		held[i], err = b.queue.HeldAt(ctx, b.account, j.Keys[i])
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	made, err := b.madeBy(ctx, held, at)
@@ -259,27 +253,22 @@ func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest
 		return nil, err
 	}
 	var mu sync.Mutex
-	var writes errgroup.Group
-	writes.SetLimit(batchHands)
-	for i, h := range held {
-		if h == nil && made[i] == 0 {
-			continue // settled by another worker
+	err = forEach(len(held), func(i int) error {
+		h, id := held[i], made[i]
+		switch {
+		case h == nil && id == 0:
+			return nil // settled by another worker
+		case h == nil: // it left by another way, perhaps as a dead letter: the ticket exists all the same
+			_, err := b.noteMade(ctx, ticket.Job(j.Keys[i]), id)
+			return err
+		case id != 0:
+			return b.settleMade(ctx, *h, id, b.now().Sub(j.SentAt))
 		}
-		if h == nil { // it left by another way, perhaps as a dead letter: the ticket exists all the same
-			writes.Go(func() error { _, err := b.noteMade(ctx, ticket.Job(j.Keys[i]), made[i]); return err })
-			continue
-		}
-		writes.Go(func() error {
-			if made[i] != 0 {
-				return b.settleMade(ctx, *h, made[i], b.now().Sub(j.SentAt))
-			}
-			mu.Lock()
-			rest = append(rest, *h)
-			mu.Unlock()
-			return b.unmark(ctx, *h, j.ID)
-		})
-	}
-	err = writes.Wait()
+		mu.Lock()
+		rest = append(rest, *h)
+		mu.Unlock()
+		return b.unmark(ctx, *h, j.ID)
+	})
 	return rest, err
 }
 

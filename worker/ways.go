@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -127,27 +125,23 @@ func (b *bulk) checkImport(ctx context.Context, j *job, held []*queue.Held, made
 func (b *bulk) lookAtImport(ctx context.Context, held []*queue.Held, made []int64) error {
 	drafts := map[int64]ticket.Draft{}
 	var mu sync.Mutex
-	var hands errgroup.Group
-	hands.SetLimit(batchHands)
-	for i, h := range held {
-		if h == nil || made[i] == 0 {
-			continue
+	err := forEach(len(held), func(i int) error {
+		if held[i] == nil || made[i] == 0 {
+			return nil
 		}
-		hands.Go(func() error {
-			draft, err := b.redraw(ctx, h.Event)
-			mu.Lock()
-			defer mu.Unlock()
-			var f *ticket.Failure
-			if errors.As(err, &f) && f.Trouble == ticket.TroubleJob {
-				return nil // it cannot be drawn up any more; the others tell as much
-			}
-			if err == nil {
-				drafts[made[i]] = draft
-			}
-			return err
-		})
-	}
-	if err := hands.Wait(); err != nil || len(drafts) == 0 {
+		draft, err := b.redraw(ctx, held[i].Event)
+		mu.Lock()
+		defer mu.Unlock()
+		var f *ticket.Failure
+		if errors.As(err, &f) && f.Trouble == ticket.TroubleJob {
+			return nil // it cannot be drawn up any more; the others tell as much
+		}
+		if err == nil {
+			drafts[made[i]] = draft
+		}
+		return err
+	})
+	if err != nil || len(drafts) == 0 {
 		return err
 	}
 	wrong, err := b.CheckImport(ctx, drafts)
