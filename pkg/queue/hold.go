@@ -90,20 +90,20 @@ func (r Run) GiveBack() error { return r.msg.NakWithDelay(runRest) }
 const runRest = 2 * time.Second
 
 // Runs hands out alarms. Next must not be called concurrently.
-type Runs struct{ iter jetstream.MessagesContext }
+type Runs struct{ from *puller }
 
 // Runs opens the stream of alarms.
 func (q *Queue) Runs(ctx context.Context) (*Runs, error) {
-	iter, err := q.messages(ctx, q.hold, runnersConfig())
+	from, err := q.pull(ctx, q.hold, runnersConfig())
 	if err != nil {
 		return nil, err
 	}
-	return &Runs{iter: iter}, nil
+	return &Runs{from: from}, nil
 }
 
 // Next waits for an alarm until ctx ends.
 func (r *Runs) Next(ctx context.Context) (Run, error) {
-	msg, err := next(ctx, r.iter)
+	msg, err := r.from.next(ctx)
 	if err != nil {
 		return Run{}, err
 	}
@@ -111,7 +111,7 @@ func (r *Runs) Next(ctx context.Context) (Run, error) {
 }
 
 // Close ends it.
-func (r *Runs) Close() { (&Receiver{iter: r.iter}).Close() }
+func (r *Runs) Close() { r.from.close() }
 
 // Held is an event that waits.
 type Held struct {

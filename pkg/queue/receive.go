@@ -36,10 +36,10 @@ func (d Delivery) GiveBack() error { return d.msg.Nak() }
 // Working says that the work goes on, so that nobody else gets the event.
 func (d Delivery) Working() error { return d.msg.InProgress() }
 
-// Receiver hands out events. Next must not be called concurrently; Close may be called at any time, twice too.
+// Receiver hands out events. Its methods must not be called concurrently; Close may be called twice.
 type Receiver struct {
 	q    *Queue
-	iter jetstream.MessagesContext
+	from *puller
 }
 
 // ErrUnreadable comes with a delivery whose content cannot be read. It was taken out of the queue.
@@ -48,32 +48,17 @@ var ErrUnreadable = errors.New("the event in the queue cannot be read")
 // Receive opens a receiver. It asks the server for one event at a time, and only inside Next: so nothing lies in a
 // buffer while its time to be acknowledged runs.
 func (q *Queue) Receive(ctx context.Context) (*Receiver, error) {
-	iter, err := q.messages(ctx, q.events, workersConfig())
+	from, err := q.pull(ctx, q.events, workersConfig())
 	if err != nil {
 		return nil, err
 	}
-	return &Receiver{q: q, iter: iter}, nil
+	return &Receiver{q: q, from: from}, nil
 }
 
-func (q *Queue) messages(ctx context.Context, stream jetstream.Stream, config jetstream.ConsumerConfig) (jetstream.MessagesContext, error) {
-	consumer, err := stream.Consumer(ctx, config.Durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		consumer, err = stream.CreateOrUpdateConsumer(ctx, config)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open consumer %s: %w", config.Durable, err)
-	}
-	iter, err := consumer.Messages(jetstream.PullMaxMessages(1))
-	if err != nil {
-		return nil, fmt.Errorf("read from consumer %s: %w", config.Durable, err)
-	}
-	return iter, nil
-}
-
-// Next waits for an event until ctx ends. A missing heartbeat is waited out; an error means that the receiver must be
-// opened anew, but for ErrUnreadable.
+// Next waits for an event until ctx ends. Another error means that the receiver must be opened anew, but for
+// ErrUnreadable.
 func (r *Receiver) Next(ctx context.Context) (Delivery, error) {
-	msg, err := next(ctx, r.iter)
+	msg, err := r.from.next(ctx)
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -85,38 +70,6 @@ func (r *Receiver) Next(ctx context.Context) (Delivery, error) {
 		return Delivery{}, r.q.setAside(ctx, msg)
 	}
 	return d, nil
-}
-
-// next waits for a message until ctx ends. The client asks the server once a call, at its beginning, and not at all
-// while its last request is still being written: with one message a request that happens every few hundred messages,
-// and nothing would be asked for until the heartbeat is missed, 30 seconds later. So the first waits are short, and
-// each is followed by another call. The last one is as long as ctx, so that a heartbeat can be missed in it.
-func next(ctx context.Context, iter jetstream.MessagesContext) (jetstream.Msg, error) {
-	for wait := firstWait; ; wait = min(8*wait, 8*longWait) {
-		msg, err := nextWithin(ctx, iter, wait)
-		switch {
-		case err == nil:
-			return msg, nil
-		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-		case errors.Is(err, jetstream.ErrNoHeartbeat): // the client asks again by itself
-		default:
-			return nil, fmt.Errorf("wait for an event: %w", err)
-		}
-	}
-}
-
-const (
-	firstWait = time.Millisecond
-	longWait  = 5 * time.Second
-)
-
-func nextWithin(ctx context.Context, iter jetstream.MessagesContext, wait time.Duration) (jetstream.Msg, error) {
-	if wait <= longWait {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, wait)
-		defer cancel()
-	}
-	return iter.Next(jetstream.NextContext(ctx))
 }
 
 // setAside keeps what cannot be read where a person finds it, and lets the queue go on.
@@ -139,14 +92,4 @@ func (q *Queue) setAside(ctx context.Context, msg jetstream.Msg) error {
 }
 
 // Close ends the receiver. An event that arrived and was not handed out goes back to the server.
-func (r *Receiver) Close() {
-	r.iter.Drain()
-	for {
-		msg, err := r.iter.Next(jetstream.NextMaxWait(time.Second))
-		if err != nil {
-			break
-		}
-		_ = msg.Nak() // at worst it comes back after the acknowledgement's time
-	}
-	r.iter.Stop()
-}
+func (r *Receiver) Close() { r.from.close() }

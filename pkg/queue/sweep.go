@@ -101,20 +101,20 @@ func (r SweepRun) GiveBack(after time.Duration) error {
 }
 
 // SweepRuns waits for the right to sweep. Next must not be called concurrently.
-type SweepRuns struct{ iter jetstream.MessagesContext }
+type SweepRuns struct{ from *puller }
 
 // SweepRuns opens it.
 func (q *Queue) SweepRuns(ctx context.Context) (*SweepRuns, error) {
-	iter, err := q.messages(ctx, q.sweep, sweepersConfig())
+	from, err := q.pull(ctx, q.sweep, sweepersConfig())
 	if err != nil {
 		return nil, err
 	}
-	return &SweepRuns{iter: iter}, nil
+	return &SweepRuns{from: from}, nil
 }
 
 // Next waits until it is this process's turn, or ctx ends.
 func (r *SweepRuns) Next(ctx context.Context) (SweepRun, error) {
-	msg, err := next(ctx, r.iter)
+	msg, err := r.from.next(ctx)
 	if err != nil {
 		return SweepRun{}, err
 	}
@@ -126,4 +126,4 @@ func (r *SweepRuns) Next(ctx context.Context) (SweepRun, error) {
 }
 
 // Close ends it.
-func (r *SweepRuns) Close() { (&Receiver{iter: r.iter}).Close() }
+func (r *SweepRuns) Close() { r.from.close() }
