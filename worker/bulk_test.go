@@ -325,3 +325,38 @@ func TestAWipedLedgerMakesNoSecondTicketInBulk(t *testing.T) {
 	d.work(t, BulkTerms{Jobs: 2})
 	d.settled(t, n, 0)
 }
+
+func TestAPauseInTheMiddleOfBulkJobs(t *testing.T) {
+	t.Parallel()
+	d := openDepot(t, simzendesk.Config{JobDelay: 100 * time.Millisecond})
+	const n = 600
+	d.hold(t, n)
+	made, _ := d.work(t, BulkTerms{Jobs: 2})
+	ring := func() {
+		if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ring()
+	for range 120 {
+		<-made
+	}
+	if _, _, err := d.queue.PauseLane(t.Context(), "acme", "stocktaking", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	rests := func() bool {
+		story, err := d.queue.Trace(t.Context(), fmt.Sprint("c", n-1))
+		return err == nil && time.Until(story.Alarm) > pausedLook/2
+	}
+	eventually(t, "the run ends, and the alarm is set far ahead", rests)
+	before, _ := d.calls()
+	ring()
+	eventually(t, "another run does nothing but set the alarm again", rests)
+	if after, _ := d.calls(); after != before || len(d.account.Tickets()) == n {
+		t.Errorf("%d calls in a pause; %d of %d tickets", after-before, len(d.account.Tickets()), n)
+	}
+	if _, _, err := d.queue.ResumeLane(t.Context(), "acme", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	d.settled(t, n, 0)
+}
