@@ -192,7 +192,7 @@ func (b *bulk) consider(h queue.Held) *candidate {
 	c := candidate{held: h, event: h.Event}
 	e := &c.event
 	site, ok := b.Directory.Site(b.work, e.Platform, e.ProjectID)
-	if !ok || e.Kind != ticket.KindClosed || b.halted() {
+	if !ok || e.Kind != ticket.KindClosed || b.halted() || b.gates.closed(connectionGate(site.IAdvize)) {
 		return nil
 	}
 	e.Site, e.Account = site.Name, site.Account

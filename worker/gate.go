@@ -66,6 +66,14 @@ func (g *gates) shut(names ...string) (*ticket.Failure, time.Time, bool) {
 	return nil, time.Time{}, false
 }
 
+// closed tells whether nothing is known to get through a gate. Nothing is let through to find out.
+func (g *gates) closed(name string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := g.all[name]
+	return at != nil && (at.state == queue.LaneDown || g.now().Before(at.until))
+}
+
 // fail shuts the gate that the failure names. It gives until when, and whether that is news for people. What was in work
 // when it was shut fails too, and that is no news: were each to double the wait, one bad second would shut it for
 // minutes.

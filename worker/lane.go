@@ -163,7 +163,11 @@ func (l *lane) settleHeld(h queue.Held, e ticket.Event, outcome ticket.Outcome) 
 	again := l.now().Add(max(outcome.After, firstDelay))
 	switch outcome.Result {
 	case ticket.ResultHeld:
-		l.halt(again)
+		if outcome.Failure.Gate == queue.LaneGate(l.account) {
+			l.halt(again)
+		} else { // it waits for a connection to iAdvize, and what lies behind it perhaps does not
+			l.again(again)
+		}
 		if e.Escalated == h.Event.Escalated {
 			return // it stays where it is
 		}
