@@ -52,10 +52,18 @@ func (l *lane) halted() bool {
 	return l.stop
 }
 
+// due tells whether something that the run has passed by can be tried again: only another run begins at the front.
+func (l *lane) due() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.next.IsZero() && !l.next.After(l.now())
+}
+
 // over tells whether the run ends, with something left: at the end of the process, when the account is in trouble or paused,
-// and when its time is over while other accounts wait for theirs.
+// and when its time is over while other accounts wait for theirs, or something in front of it can be tried again.
 func (l *lane) over() bool {
-	return l.fetch.Err() != nil || l.halted() || l.pauses.paused(l.account) || l.now().After(l.deadline) && len(l.lanes) == cap(l.lanes)
+	return l.fetch.Err() != nil || l.halted() || l.pauses.paused(l.account) ||
+		l.now().After(l.deadline) && (len(l.lanes) == cap(l.lanes) || l.due())
 }
 
 // drain works off what an account holds: one event alone, to see whether the account is well, then those of escalated
