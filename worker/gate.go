@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -95,6 +96,10 @@ func (g *gates) note(f *ticket.Failure) (until time.Time, news bool, tell *queue
 		g.all[f.Gate] = at
 	}
 	before := at.state
+	if before == queue.LaneDown && waitsItsTurn(f) { // nothing was sent: the trouble is as it was
+		at.postpone(now, f.After)
+		return at.until, false, g.newsOf(f.Gate, at, now)
+	}
 	at.last = f
 	if f.Limited {
 		news = at.limit(now, f.After)
@@ -119,6 +124,14 @@ func (at *gate) limit(now time.Time, wait time.Duration) (news bool) {
 	news = !at.logged && at.until.Sub(at.since) >= limitNews
 	at.logged = at.logged || news
 	return news
+}
+
+// postpone waits for a call with which to see whether an account is still in trouble.
+func (at *gate) postpone(now time.Time, wait time.Duration) {
+	if until := now.Add(cmp.Or(wait, shortLimit)); at.probing || until.After(at.until) {
+		at.until = until
+	}
+	at.probing = false
 }
 
 // fail shuts the gate of an account in trouble, for longer with each failure.

@@ -82,6 +82,40 @@ func TestALimitedAccountIsNotInTrouble(t *testing.T) {
 	}
 }
 
+// Who finds no call left sends none, and so learns nothing of an account in trouble.
+func TestAnAccountInTroubleStaysSoWithoutACallLeft(t *testing.T) {
+	now := time.Unix(0, 0)
+	g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
+	down := &ticket.Failure{Gate: "zendesk/acme", Detail: ticket.Detail{Message: "Zendesk failed", Status: 503}}
+	limited := &ticket.Failure{Gate: "zendesk/acme", Limited: true, After: 3 * time.Second}
+	for try := range 6 {
+		until, news := g.fail(down)
+		if news != (try == 0) {
+			t.Errorf("try %d: news %v", try, news)
+		}
+		if least := firstShut << try / 2; until.Sub(now) < least {
+			t.Errorf("try %d: shut for %s, want %s at least", try, until.Sub(now), least)
+		}
+		now = until
+		if _, _, shut := g.shut(down.Gate); shut {
+			t.Fatal("nothing is let through when the time is over")
+		}
+		if until, news = g.fail(limited); news || until.Sub(now) != limited.After {
+			t.Errorf("no call left for the probe: shut for %s, news %v", until.Sub(now), news)
+		}
+		if f, _, _ := g.shut(down.Gate); f != down || g.reports()[0].State != queue.LaneDown {
+			t.Errorf("it is %s for %v", g.reports()[0].State, f)
+		}
+		now = until
+		if _, _, shut := g.shut(down.Gate); shut {
+			t.Fatal("nothing is let through when there are calls again")
+		}
+		if _, _, shut := g.shut(down.Gate); !shut {
+			t.Error("a second event is let through beside the first")
+		}
+	}
+}
+
 func TestWhatOthersSayIsTakenOver(t *testing.T) {
 	now := time.Unix(0, 0)
 	g := newGates("p1", func() time.Time { return now }, func(n queue.GateNews) { t.Errorf("an echo: %+v", n) })
