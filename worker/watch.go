@@ -272,30 +272,41 @@ func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest
 	return rest, err
 }
 
-// madeBy gives the ticket of each event, 0 where no result names one.
+// madeBy gives the ticket of each event, 0 where no result names one. What two results say differently is asked for.
 func (b *bulk) madeBy(ctx context.Context, held []*queue.Held, at zendesk.BulkJob) ([]int64, error) {
-	made := make([]int64, len(held))
-	var unnamed []int64
+	type saying struct {
+		place int
+		id    int64
+	}
+	said, places, ids := map[saying]bool{}, map[int]int{}, map[int64]int{}
 	for _, r := range at.Results {
-		switch {
-		case r.Failed || r.ID == 0:
-		case r.Index >= 0 && r.Index < len(made):
-			made[r.Index] = r.ID
-		default:
-			unnamed = append(unnamed, r.ID)
+		s := saying{r.Index, r.ID}
+		if r.Failed || r.ID == 0 || said[s] {
+			continue
+		}
+		said[s] = true
+		places[r.Index]++
+		ids[r.ID]++
+	}
+	made := make([]int64, len(held))
+	unnamed := map[int64]bool{}
+	for s := range said {
+		if s.place >= 0 && s.place < len(made) && places[s.place] == 1 && ids[s.id] == 1 {
+			made[s.place] = s.id
+		} else {
+			unnamed[s.id] = true
 		}
 	}
-	if len(unnamed) == 0 {
-		return made, nil
-	}
-	names, err := b.ExternalIDs(ctx, unnamed)
-	if err != nil {
-		return nil, err
-	}
-	for i, h := range held {
-		for id, name := range names {
-			if h != nil && name == ticket.ExternalID(h.Event.ConversationID) {
-				made[i] = id
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(unnamed)), zendesk.MaxBulk) {
+		names, err := b.ExternalIDs(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		for i, h := range held {
+			for id, name := range names {
+				if h != nil && name == ticket.ExternalID(h.Event.ConversationID) {
+					made[i] = id
+				}
 			}
 		}
 	}
