@@ -128,14 +128,30 @@ func (q *Queue) NextHeld(ctx context.Context, account string, escalated bool, af
 	if after != nil {
 		seq = after.sequence + 1
 	}
-	msg, err := q.hold.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(holdSubject(escalated, account, ">")))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil //nolint:nilnil // the end is no error, and there is no event
+	for {
+		msg, err := q.hold.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(holdSubject(escalated, account, ">")))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil, nil //nolint:nilnil // the end is no error, and there is no event
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read what account %q holds: %w", account, err)
+		}
+		if held, err := heldOf(msg); err == nil {
+			return held, nil
+		}
+		if err := q.setHeldAside(ctx, account, msg); err != nil {
+			return nil, err
+		}
+		seq = msg.Sequence + 1
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read what account %q holds: %w", account, err)
+}
+
+// setHeldAside keeps what cannot be read where a person finds it, and lets the account's events go on.
+func (q *Queue) setHeldAside(ctx context.Context, account string, msg *jetstream.RawStreamMsg) error {
+	if err := q.Bury(ctx, unreadable("unreadable-held-", account, holdStream, msg.Sequence, msg.Time)); err != nil {
+		return err
 	}
-	return heldOf(msg)
+	return q.Release(ctx, Held{subject: msg.Subject, sequence: msg.Sequence})
 }
 
 func heldOf(msg *jetstream.RawStreamMsg) (*Held, error) {

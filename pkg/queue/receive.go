@@ -74,21 +74,25 @@ func (r *Receiver) Next(ctx context.Context) (Delivery, error) {
 
 // setAside keeps what cannot be read where a person finds it, and lets the queue go on.
 func (q *Queue) setAside(ctx context.Context, msg jetstream.Msg) error {
-	now := time.Now()
 	meta, err := msg.Metadata()
 	if err != nil {
 		return errors.Join(ErrUnreadable, msg.Term())
 	}
-	event := ticket.Event{ConversationID: fmt.Sprintf("unreadable-%d", meta.Sequence.Stream), Kind: ticket.KindClosed, ReceivedAt: meta.Timestamp}
-	letter := ticket.Bury(event, &ticket.Failure{
-		Trouble: ticket.TroubleJob, Reason: ticket.ReasonMalformed,
-		Detail: ticket.Detail{Message: "the event in the queue is not one this version can read"},
-		Hint:   "something else wrote to the stream EVENTS, or a newer version did; discard it, and let the sweep find the conversation",
-	}, now)
+	letter := unreadable("unreadable-", "", eventsStream, meta.Sequence.Stream, meta.Timestamp)
 	if err := q.Bury(ctx, letter); err != nil {
 		return errors.Join(err, msg.NakWithDelay(ackWait))
 	}
 	return errors.Join(ErrUnreadable, msg.DoubleAck(ctx))
+}
+
+// unreadable is the dead letter of what was found in a stream and is no event.
+func unreadable(prefix, account, stream string, sequence uint64, received time.Time) ticket.DeadLetter {
+	event := ticket.Event{ConversationID: fmt.Sprint(prefix, sequence), Kind: ticket.KindClosed, Account: account, ReceivedAt: received}
+	return ticket.Bury(event, &ticket.Failure{
+		Trouble: ticket.TroubleJob, Reason: ticket.ReasonMalformed,
+		Detail: ticket.Detail{Message: "the event in the queue is not one this version can read"},
+		Hint:   "something else wrote to the stream " + stream + ", or a newer version did; discard it, and let the sweep find the conversation",
+	}, time.Now())
 }
 
 // Close ends the receiver. An event that arrived and was not handed out goes back to the server.
