@@ -204,7 +204,7 @@ func (d *Deliverer) old(c ticket.Conversation) bool {
 
 func notConfigured(gate, what string) *ticket.Failure {
 	return &ticket.Failure{
-		Trouble: ticket.TroubleAccount, Gate: gate, Reason: ticket.ReasonSiteUnknown,
+		Trouble: ticket.TroubleAccount, Gate: gate, Here: true, Reason: ticket.ReasonSiteUnknown,
 		Detail: ticket.Detail{Message: what + " is not in the configuration of this worker"},
 		Hint:   "give all workers one configuration, and restart those that lack the account",
 	}

@@ -158,7 +158,7 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 // newsOf gives what the others are to be told of a gate that is shut, if anything.
 func (g *gates) newsOf(name string, at *gate, now time.Time) *queue.GateNews {
 	wait := at.until.Sub(now)
-	if at.until.Sub(at.told) < time.Second || at.state == queue.LaneLimited && wait < limitTold {
+	if at.last.Here || at.until.Sub(at.told) < time.Second || at.state == queue.LaneLimited && wait < limitTold {
 		return nil
 	}
 	at.told = at.until

@@ -1,11 +1,14 @@
 package worker
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"passerelle/pkg/iadvize"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
+	"passerelle/pkg/zendesk"
 )
 
 func TestWhatFailsTogetherShutsAGateOnce(t *testing.T) {
@@ -112,6 +115,27 @@ func TestAnAccountInTroubleStaysSoWithoutACallLeft(t *testing.T) {
 		}
 		if _, _, shut := g.shut(down.Gate); !shut {
 			t.Error("a second event is let through beside the first")
+		}
+	}
+}
+
+// A process whose configuration is behind, or that lacks a secret, must not shut the account for those that have it.
+func TestWhatIsWrongHereIsNotToldToOthers(t *testing.T) {
+	g := newGates("p1", time.Now, func(n queue.GateNews) { t.Errorf("told: %+v", n) })
+	nowhere := zendesk.NewClient(zendesk.Account{Name: "acme", APIToken: func() (string, string, error) { return "", "", errors.New("no such file") }}, nil)
+	_, _, err := nowhere.Find(t.Context(), "iadvize:c1")
+	var unresolved *ticket.Failure
+	if !errors.As(err, &unresolved) {
+		t.Fatal(err)
+	}
+	_, err = iadvize.NewClient(iadvize.Connection{Name: "main", Credentials: func() (string, string, error) { return "", "", errors.New("no such file") }}, nil).Read(t.Context(), "c1")
+	var unread *ticket.Failure
+	if !errors.As(err, &unread) {
+		t.Fatal(err)
+	}
+	for _, f := range []*ticket.Failure{unresolved, unread, notConfigured("zendesk/other", "the Zendesk account")} {
+		if g.fail(f); !g.closed(f.Gate) {
+			t.Errorf("%s is not shut here", f.Gate)
 		}
 	}
 }

@@ -59,7 +59,10 @@ func NewClient(c Connection, store token.Store) *Client {
 	// The stored token is sealed by the password; after a change of it the others log in once more.
 	password := func() (string, error) {
 		_, password, err := c.Credentials()
-		return password, err
+		if err != nil {
+			return "", client.unresolved(err)
+		}
+		return password, nil
 	}
 	client.tokens = token.NewSource("iadvize/"+c.Name, password, store, client.logIn)
 	return client
@@ -85,7 +88,7 @@ func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
 func (c *Client) logIn(ctx context.Context) (token.Token, error) {
 	username, password, err := c.c.Credentials()
 	if err != nil {
-		return token.Token{}, c.refused(0, "the iAdvize credentials cannot be resolved: "+err.Error())
+		return token.Token{}, c.unresolved(err)
 	}
 	response, err := c.http.R().SetContext(ctx).SetFormData(map[string]string{
 		"username": username, "password": password, "grant_type": "password",
@@ -263,6 +266,13 @@ func (c *Client) judge(all []graphQLError, status int) error {
 		}
 	}
 	return c.notFound()
+}
+
+// unresolved is a failure of this process alone.
+func (c *Client) unresolved(err error) *ticket.Failure {
+	f := c.refused(0, "the iAdvize credentials cannot be resolved: "+err.Error())
+	f.Here = true
+	return f
 }
 
 func (c *Client) refused(status int, what string) *ticket.Failure {

@@ -64,6 +64,7 @@ type Failure struct {
 	After   time.Duration // wait at least this long; 0: the caller's own back-off
 	Gate    string        // for TroubleAccount: who is in trouble, as "zendesk/acme" or "iadvize/main"
 	Limited bool          // for TroubleAccount: it is well, and only has no call left for now
+	Here    bool          // for TroubleAccount: it is this process's own, for want of a secret perhaps; others may fare well
 	Detail  Detail
 	Hint    string // what a person should do
 	Err     error  // cause, may be nil

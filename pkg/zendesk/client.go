@@ -151,7 +151,7 @@ func (c *Client) authorised(ctx context.Context) (*resty.Request, string, error)
 
 func (c *Client) unresolved(err error) *ticket.Failure {
 	return &ticket.Failure{
-		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonCredentialsRefused, Err: err,
+		Trouble: ticket.TroubleAccount, Gate: c.gate, Here: true, Reason: ticket.ReasonCredentialsRefused, Err: err,
 		Detail: ticket.Detail{Message: "the Zendesk credentials cannot be resolved: " + err.Error()}, Hint: hintCredentials,
 	}
 }
