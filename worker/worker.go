@@ -188,7 +188,7 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 		if news {
 			w.tellTrouble(f, until)
 		}
-	case o.Result == ticket.ResultCreated || o.Result == ticket.ResultUpdated:
+	case o.Why == "" && (o.Result == ticket.ResultCreated || o.Result == ticket.ResultUpdated): // with a call
 		opened, eased := w.gates.pass(names...)
 		for _, name := range eased {
 			w.log.Info().Str("account", name).Msg("account has calls again")

@@ -1,0 +1,31 @@
+package worker
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/limit"
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// An event whose ticket was there before makes no call, and shows nothing of how its account fares.
+func TestATicketThatWasThereOpensNoGate(t *testing.T) {
+	q := openQueue(t)
+	world := newTown()
+	w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
+	e := closed("c1")
+	if _, err := q.Write(t.Context(), e.Job(), queue.Entry{}, queue.Entry{State: queue.StateCreated, At: time.Now(), Ref: ticket.Ref{ID: 7}}); err != nil {
+		t.Fatal(err)
+	}
+	gate := queue.LaneGate("acme")
+	w.gates.fail(&ticket.Failure{Gate: gate, Detail: ticket.Detail{Message: "down"}})
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Backlog}, true); o.Result != ticket.ResultCreated || len(world.calls) != 0 {
+		t.Fatalf("%+v, %v", o, world.calls)
+	}
+	if !w.gates.closed(gate) {
+		t.Error("the account counts as well, and nothing was sent to it")
+	}
+}
