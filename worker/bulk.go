@@ -51,6 +51,7 @@ type bulk struct {
 	mu   sync.Mutex
 	jobs map[string]*job // guarded by mu; by Zendesk's id
 	keys map[string]bool // guarded by mu; of held events that may be in a job
+	left bool            // guarded by mu; the jobs are left to a later run
 	news chan struct{}   // a job is settled
 }
 

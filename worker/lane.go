@@ -103,7 +103,7 @@ func (l *lane) walk() error {
 		if err != nil {
 			return err
 		}
-		if h == nil && l.probed && l.bulk != nil && l.bulk.terms.Jobs > 0 {
+		if h == nil && l.probed && l.bulk != nil && l.bulk.begins() {
 			if more, err := l.bulk.batch(); err != nil || !more {
 				return err
 			}

@@ -59,7 +59,9 @@ func (b *bulk) follow(batch queue.Batch, id string) {
 	b.mark(noted, true)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.jobs[id] = &job{Batch: noted}
+	if !b.left {
+		b.jobs[id] = &job{Batch: noted}
+	}
 }
 
 // mark notes that the events of a batch may be in a job, or no more.
@@ -80,6 +82,23 @@ func (b *bulk) has(key string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.keys[key]
+}
+
+// leave leaves the jobs to a later run, and begins no more. What is in none of them goes on, one by one.
+func (b *bulk) leave() {
+	b.mu.Lock()
+	b.left = true
+	clear(b.jobs)
+	b.mu.Unlock()
+	b.again(b.now().Add(bulkAgain))
+	b.tellNews()
+}
+
+// begins tells whether more jobs may be begun.
+func (b *bulk) begins() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.left && b.terms.Jobs > 0
 }
 
 func (b *bulk) underWay() int {
@@ -122,7 +141,7 @@ func (b *bulk) watch(ctx context.Context) {
 		if failed == pollFails {
 			b.ways.singly(b.account, b.now())
 			b.log.Warn().Err(err).Str("account", b.account).Msg("cannot look at the account's bulk jobs; they are looked at later")
-			b.halt(b.now().Add(bulkAgain))
+			b.leave()
 		}
 	}
 }
@@ -170,6 +189,10 @@ func (b *bulk) forget(id string) {
 	b.mu.Lock()
 	delete(b.jobs, id)
 	b.mu.Unlock()
+	b.tellNews()
+}
+
+func (b *bulk) tellNews() {
 	select {
 	case b.news <- struct{}{}:
 	default:
