@@ -184,17 +184,30 @@ const (
 // known tells whether the ledger would know of a ticket that an earlier try had made: it has been kept since the
 // conversation ended and its event came, and forgets no entry so young.
 func (d *Deliverer) known(ctx context.Context, e ticket.Event, c ticket.Conversation) (bool, error) {
+	since, err := d.ledgerSince(ctx)
+	young := c.ClosedAt.IsZero() || c.ClosedAt.After(since) && d.now().Sub(c.ClosedAt) < ledgerKeeps
+	return young && e.ReceivedAt.After(since), err
+}
+
+// ledgerSince asks at most about once a second. A call that hangs keeps nobody else waiting.
+func (d *Deliverer) ledgerSince(ctx context.Context) (time.Time, error) {
+	d.sinceMu.Lock()
+	since, now := d.since, d.now()
+	fresh := now.Sub(d.asked) <= sinceAgain
+	d.sinceMu.Unlock()
+	if fresh {
+		return since, nil
+	}
+	since, err := d.Ledger.LedgerSince(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
 	d.sinceMu.Lock()
 	defer d.sinceMu.Unlock()
-	if now := d.now(); now.Sub(d.asked) > sinceAgain {
-		since, err := d.Ledger.LedgerSince(ctx)
-		if err != nil {
-			return false, err
-		}
+	if now.After(d.asked) { // the latest answer counts
 		d.since, d.asked = since, now
 	}
-	young := c.ClosedAt.IsZero() || c.ClosedAt.After(d.since) && d.now().Sub(c.ClosedAt) < ledgerKeeps
-	return young && e.ReceivedAt.After(d.since), nil
+	return since, nil
 }
 
 // old conversations come from a replay or a backfill: somebody may have made their ticket long ago.
