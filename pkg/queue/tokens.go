@@ -45,7 +45,7 @@ func (q *Queue) SaveToken(ctx context.Context, name string, sealed []byte) error
 	return nil
 }
 
-// leaseSlack is how much later than its end a lease is taken from who has it: two clocks may differ by as much.
+// leaseSlack is how much later than its end a lease is taken from who has it: the servers' clocks may differ by as much.
 const leaseSlack = 5 * time.Second
 
 // LeaseToken gives the right to renew a token to one process at a time. A process that dies loses it after life, in
@@ -80,7 +80,13 @@ func (q *Queue) dropLease(ctx context.Context, key string, life time.Duration) e
 		return nil
 	case err != nil:
 		return fmt.Errorf("lease token: %w", err)
-	case time.Since(entry.Created()) < life:
+	}
+	status, err := q.tokens.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("lease token: %w", err)
+	}
+	// Both times are the server's: this process's clock may be ahead of it.
+	if bucket, ok := status.(*jetstream.KeyValueBucketStatus); !ok || bucket.StreamInfo().TimeStamp.Sub(entry.Created()) < life {
 		return nil
 	}
 	err = q.tokens.Delete(ctx, key, jetstream.LastRevision(entry.Revision()))
