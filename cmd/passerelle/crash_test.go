@@ -426,7 +426,7 @@ func stories() []story {
 }
 
 // A worker dies at each message that leaves it, before and after the message gets through, and another one goes on.
-func TestAWorkerMayDieAtEveryStep(t *testing.T) {
+func TestAWorkerMayDieAtEveryStep(t *testing.T) { //nolint:tparallel // each story has sixteen workers at once already
 	t.Parallel()
 	for _, s := range stories() {
 		t.Run(s.name, func(t *testing.T) {
