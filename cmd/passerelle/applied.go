@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -12,45 +11,6 @@ import (
 	"passerelle/pkg/queue"
 	"passerelle/pkg/site"
 )
-
-// fileConfig is the configuration file as it was read.
-type fileConfig struct {
-	config *site.Config
-	err    error
-}
-
-func loadFile(path string) fileConfig {
-	config, err := site.Load(path)
-	return fileConfig{config, err}
-}
-
-// inForce chooses the configuration: the newest applied one that this process can use, or the file when none is
-// applied. refused is told of newer ones. A process that starts thus uses what those that run already use.
-func inForce(ctx context.Context, q *queue.Queue, file fileConfig, refused func(queue.AppliedConfig, error)) (*site.Config, site.Origin, error) {
-	applied, err := q.AppliedConfigs(ctx)
-	if err != nil {
-		return nil, site.Origin{}, errors.Join(file.err, err)
-	}
-	if len(applied) == 0 {
-		return file.config, site.Origin{}, file.err
-	}
-	var first error
-	for _, a := range applied {
-		config, err := site.Parse(a.Name, a.Content)
-		if err == nil {
-			return config, originOf(a), nil
-		}
-		refused(a, err)
-		if first == nil {
-			first = fmt.Errorf("revision %d is applied, and cannot be used; apply another one, or take it back with passerelle sites unapply: %w", a.Revision, err)
-		}
-	}
-	return nil, site.Origin{}, first
-}
-
-func originOf(a queue.AppliedConfig) site.Origin {
-	return site.Origin{Revision: a.Revision, Name: a.Name}
-}
 
 // stance is what this process answers to those who ask for the configuration that it has in force.
 type stance struct {

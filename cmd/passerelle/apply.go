@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -168,80 +167,4 @@ func (c change) missing() error {
 		}
 	}
 	return errors.Join(missing...)
-}
-
-// source says where the configuration in force comes from.
-type source struct {
-	Applied   uint64 `json:"applied"` // revision; 0: the file
-	File      string `json:"file"`
-	Content   string `json:"content"` // the same for the same content
-	At        string `json:"at,omitempty"`
-	Processes int    `json:"processes"` // that run and have it in force
-	Running   int    `json:"running"`
-}
-
-func (s source) String() string {
-	from := "In force: the file " + s.File
-	if s.Applied != 0 {
-		from = fmt.Sprintf("In force: revision %d, applied from %s at %s", s.Applied, s.File, s.At)
-	}
-	from += ", content " + s.Content
-	if s.Running > 0 {
-		from += fmt.Sprintf("; in %d of %d running processes", s.Processes, s.Running)
-	}
-	return from
-}
-
-// lookAtForce finds what is in force for those who run, and for those who start. When the store cannot be reached it
-// says so and goes by the file.
-func lookAtForce(ctx context.Context, e environment, std streams) (*site.Config, source, error) {
-	file := loadFile(e.Config)
-	from := source{File: e.Config}
-	if _, err := os.Stat(e.DataDir); e.NATSURL == "" && err != nil { // nothing was ever applied
-		return file.described(from)
-	}
-	var done cleanups
-	defer done.run()
-	q, err := visitQueue(ctx, e, &done)
-	if err != nil {
-		_, _ = fmt.Fprintf(std.err, "passerelle: cannot tell whether a configuration is applied: %v\n", err)
-		return file.described(from)
-	}
-	config, origin, err := inForce(ctx, q, file, func(a queue.AppliedConfig, err error) {
-		_, _ = fmt.Fprintf(std.err, "passerelle: revision %d is applied, and this version cannot use it: %v\n", a.Revision, err)
-	})
-	if err != nil {
-		return nil, from, err
-	}
-	if origin.Revision != 0 {
-		applied, err := q.AppliedConfigs(ctx)
-		if err != nil {
-			return nil, from, err
-		}
-		for _, a := range applied {
-			if a.Revision == origin.Revision {
-				from.At = a.At.UTC().Format(time.RFC3339)
-			}
-		}
-		from.Applied, from.File = origin.Revision, origin.Name
-	}
-	from.Content = config.Revision
-	running, err := q.Standings(ctx, askEvery)
-	if err != nil {
-		return nil, from, err
-	}
-	from.Running = len(running)
-	for _, s := range running {
-		if s.Revision == from.Applied && s.Content == from.Content {
-			from.Processes++
-		}
-	}
-	return config, from, nil
-}
-
-func (f fileConfig) described(from source) (*site.Config, source, error) {
-	if f.err == nil {
-		from.Content = f.config.Revision
-	}
-	return f.config, from, f.err
 }

@@ -84,7 +84,7 @@ func (c backfillCommand) Run(ctx context.Context, std streams) error {
 
 // wire finds the site and its connection.
 func (c backfillCommand) wire(ctx context.Context, e environment, q *queue.Queue, done *cleanups) (*ingest.Backfill, error) {
-	config, _, err := inForce(ctx, q, loadFile(e.Config), func(queue.AppliedConfig, error) {})
+	config, err := configInForce(ctx, e, q)
 	if err != nil {
 		return nil, err
 	}

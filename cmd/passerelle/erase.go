@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"passerelle/pkg/queue"
-	"passerelle/pkg/site"
 	"passerelle/pkg/ticket"
 )
 
@@ -96,7 +95,7 @@ func (c eraseCommand) find(ctx context.Context, std streams, e environment, q *q
 	if c.Visitor == "" {
 		return result, nil
 	}
-	config, err := site.Load(e.Config)
+	config, err := configInForce(ctx, e, q)
 	if err != nil {
 		return result, err
 	}

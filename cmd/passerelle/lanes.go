@@ -47,7 +47,7 @@ func (c lanesListCommand) Run(ctx context.Context, std streams) error {
 // accountsInForce gives the accounts of the configuration. Without one that can be read, what is held is shown all the
 // same.
 func accountsInForce(ctx context.Context, e environment, q *queue.Queue, std streams) []string {
-	config, _, err := inForce(ctx, q, loadFile(e.Config), func(queue.AppliedConfig, error) {})
+	config, err := configInForce(ctx, e, q)
 	if err != nil {
 		_, _ = fmt.Fprintf(std.err, "passerelle: accounts that hold nothing are not known, because the configuration cannot be read: %v\n", err)
 		return nil

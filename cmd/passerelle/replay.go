@@ -130,7 +130,7 @@ func replayOne(ctx context.Context, q *queue.Queue, b queue.Buried) (replayed, e
 
 // previewer tells what a replay would do, by all but the last step of a delivery.
 func previewer(ctx context.Context, e environment, q *queue.Queue, done *cleanups) (func(context.Context, queue.Buried) (replayed, error), error) {
-	config, _, err := inForce(ctx, q, loadFile(e.Config), func(queue.AppliedConfig, error) {})
+	config, err := configInForce(ctx, e, q)
 	if err != nil {
 		return nil, err
 	}

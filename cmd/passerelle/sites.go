@@ -48,10 +48,16 @@ func (sitesListCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	config, from, err := lookAtForce(ctx, e, std)
+	var done cleanups
+	defer done.run()
+	seen, err := sightConfig(ctx, e, std, &done)
+	if err == nil {
+		err = seen.count(ctx)
+	}
 	if err != nil {
 		return err
 	}
+	config, from := seen.config, seen.from
 	sites := make([]listedSite, 0, len(config.Sites))
 	for _, name := range slices.Sorted(maps.Keys(config.Sites)) {
 		sites = append(sites, listedSite{config.Sites[name], from})

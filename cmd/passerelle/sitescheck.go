@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -19,18 +18,27 @@ import (
 
 type sitesCheckCommand struct {
 	Sites []string `arg:"" optional:"" name:"site" help:"Sites to check; all without."`
+	File  string   `help:"A configuration file to check, as before it is applied; without it what is in force is checked: the applied configuration, if there is one, or the file that PASSERELLE_CONFIG names." placeholder:"FILE"`
 	All   bool     `help:"Say of each check that found nothing what it looked at; JSON always does."`
 }
 
 // Run checks the sites. It fails when one of them would.
 func (c *sitesCheckCommand) Run(ctx context.Context, std streams) error {
-	e, config, err := c.configuration()
+	e, err := readEnvironment()
 	if err != nil {
 		return err
 	}
 	var done cleanups
 	defer done.run()
-	all := visitClients(ctx, e, config, std, &done)
+	seen, err := sightFile(ctx, e, c.File, std, &done)
+	if err != nil {
+		return err
+	}
+	config := seen.config
+	if err := c.complete(config); err != nil {
+		return err
+	}
+	all := seen.clients(&done)
 	checker := check.New(config, func(name string) (check.Zendesk, bool) { return all.zendeskClient(name) },
 		func(name string) (check.IAdvize, bool) { return all.iadvizeClient(name) })
 	printed := []check.Finding{} // [] and not null, when there are none
@@ -59,53 +67,37 @@ func (c *sitesCheckCommand) Run(ctx context.Context, std streams) error {
 	return nil
 }
 
-// configuration reads the file and completes the list of sites.
-func (c *sitesCheckCommand) configuration() (environment, *site.Config, error) {
-	e, err := readEnvironment()
-	if err != nil {
-		return e, nil, err
-	}
-	config, err := site.Load(e.Config)
-	if err != nil {
-		return e, nil, err
-	}
+// complete checks the list of sites; without one it is all of them.
+func (c *sitesCheckCommand) complete(config *site.Config) error {
 	for _, name := range c.Sites {
 		if err := knownSite(config, name); err != nil {
-			return e, nil, err
+			return err
 		}
 	}
 	if len(c.Sites) == 0 {
 		c.Sites = slices.Sorted(maps.Keys(config.Sites))
 	}
-	return e, config, nil
+	return nil
 }
 
 func knownSite(config *site.Config, name string) error {
 	if _, ok := config.Sites[name]; !ok {
-		return usageError{fmt.Errorf("there is no site %q in the configuration; passerelle sites list shows those that there are", name)}
+		return usageError{fmt.Errorf("there is no site %q in the configuration; passerelle sites list shows those that are in force", name)}
 	}
 	return nil
 }
 
-// visitClients makes the clients of a command. Their tokens are those of the processes that serve, where there is a
-// store of these: iAdvize allows few log-ins.
-func visitClients(ctx context.Context, e environment, config *site.Config, std streams, done *cleanups) *clients {
-	all := newClients(storedTokens(ctx, e, std, done))
-	all.config = func() *site.Config { return config }
+// clients makes those of a command. Their tokens are those of the processes that serve, where there is a store of
+// these: iAdvize allows few log-ins.
+func (s sighting) clients(done *cleanups) *clients {
+	var tokens token.Store
+	if s.queue != nil {
+		tokens = s.queue
+	}
+	all := newClients(tokens)
+	all.config = func() *site.Config { return s.config }
 	done.add(all.close)
 	return all
-}
-
-func storedTokens(ctx context.Context, e environment, std streams, done *cleanups) token.Store {
-	if _, err := os.Stat(e.DataDir); e.NATSURL == "" && err != nil {
-		return nil // nothing has served here yet
-	}
-	q, err := visitQueue(ctx, e, done)
-	if err != nil {
-		_, _ = fmt.Fprintf(std.err, "passerelle: %v; going on with log-ins of our own\n", err)
-		return nil
-	}
-	return q
 }
 
 const reportWidth = 110

@@ -8,11 +8,11 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"passerelle/pkg/check"
-	"passerelle/pkg/site"
 )
 
 type sitesProvisionCommand struct {
 	Site   string `arg:"" help:"Site whose ticket fields are wanted."`
+	File   string `help:"A configuration file to read the site from; without it what is in force counts: the applied configuration, if there is one, or the file that PASSERELLE_CONFIG names." placeholder:"FILE"`
 	DryRun bool   `help:"Say what would be created, and create nothing."`
 }
 
@@ -22,17 +22,17 @@ func (c sitesProvisionCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	config, err := site.Load(e.Config)
+	var done cleanups
+	defer done.run()
+	seen, err := sightFile(ctx, e, c.File, std, &done)
 	if err != nil {
 		return err
 	}
-	if err := knownSite(config, c.Site); err != nil {
+	if err := knownSite(seen.config, c.Site); err != nil {
 		return err
 	}
-	var done cleanups
-	defer done.run()
-	s := config.Sites[c.Site]
-	client, ok := visitClients(ctx, e, config, std, &done).zendeskClient(s.Account)
+	s := seen.config.Sites[c.Site]
+	client, ok := seen.clients(&done).zendeskClient(s.Account)
 	if !ok {
 		return fmt.Errorf("zendesk.%s.url cannot be resolved; set what it refers to", s.Account)
 	}
