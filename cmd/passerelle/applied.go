@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -40,6 +42,18 @@ func (s *service) standing() queue.Standing {
 	}
 }
 
+// usesOf gives what the roles need the configuration's references for. The sweep of an ingest process reads iAdvize, too.
+func usesOf(roles []string) []site.Use {
+	var uses []site.Use
+	if slices.Contains(roles, "ingest") {
+		uses = append(uses, site.ReadConversations, site.TakeWebhooks)
+	}
+	if slices.Contains(roles, "worker") {
+		uses = append(uses, site.ReadConversations, site.WriteTickets)
+	}
+	return uses
+}
+
 // followApplied puts in force what is applied, until ctx ends.
 func (s *service) followApplied(ctx context.Context) {
 	stop, err := s.queue.AnswerStanding(s.standing)
@@ -48,31 +62,82 @@ func (s *service) followApplied(ctx context.Context) {
 	} else {
 		defer stop()
 	}
-	s.queue.FollowConfig(ctx, s.applied)
+	f := &appliedFollower{service: s}
+	var again sync.WaitGroup
+	defer again.Wait()
+	again.Go(func() { f.tryAgain(ctx) })
+	s.queue.FollowConfig(ctx, f.applied)
+}
+
+// secretsEvery is how often the references of a configuration that is not in force for want of them are tried again.
+const secretsEvery = 2 * time.Second
+
+// appliedFollower puts in force what is applied. One whose references cannot be resolved waits for them: a file may
+// come later than the process.
+type appliedFollower struct {
+	*service
+
+	mu     sync.Mutex
+	waits  *site.Config        // guarded by mu; nil: none
+	origin queue.AppliedConfig // guarded by mu; of waits
 }
 
 // applied puts an applied configuration in force, or the file when it was taken back.
-func (s *service) applied(a queue.AppliedConfig, err error) {
+func (f *appliedFollower) applied(a queue.AppliedConfig, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waits = nil
 	if err == nil && a.Content == nil {
-		s.accept()
-		if s.works.directory.Unapply() {
-			s.log.Info().Msg("the applied configuration was taken back: the file is in force again")
+		f.accept()
+		if f.works.directory.Unapply() {
+			f.log.Info().Msg("the applied configuration was taken back: the file is in force again")
 		}
 		return
 	}
 	var config *site.Config
 	if err == nil {
-		config, err = s.works.directory.Apply(originOf(a), a.Content)
+		config, err = site.Parse(a.Name, a.Content)
 	}
 	if err != nil {
-		s.refused(a, err)
+		f.refused(a, err)
 		return
 	}
-	s.accept()
-	if config != nil {
-		s.log.Info().Uint64("applied", a.Revision).Str("revision", config.Revision).Int("sites", len(config.Sites)).Msg("applied configuration in force")
-		reportSecrets(config, s.log)
-		s.warnOfAPITokens(config)
+	if f.works.directory.Applied() == originOf(a) { // since the start, whatever it lacks
+		f.accept()
+		return
+	}
+	f.use(a, config)
+}
+
+// use puts a sound one in force, or lets it wait. It is called with mu held.
+func (f *appliedFollower) use(a queue.AppliedConfig, config *site.Config) {
+	if err := config.Resolvable(usesOf(f.stance.roles)); err != nil {
+		f.waits, f.origin = config, a
+		f.refused(a, err)
+		return
+	}
+	f.waits = nil
+	f.accept()
+	f.works.directory.Apply(originOf(a), config)
+	f.log.Info().Uint64("applied", a.Revision).Str("revision", config.Revision).Int("sites", len(config.Sites)).Msg("applied configuration in force")
+	reportSecrets(config, f.log)
+	f.warnOfAPITokens(config)
+}
+
+func (f *appliedFollower) tryAgain(ctx context.Context) {
+	ticker := time.NewTicker(secretsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		f.mu.Lock()
+		if f.waits != nil {
+			f.use(f.origin, f.waits)
+		}
+		f.mu.Unlock()
 	}
 }
 

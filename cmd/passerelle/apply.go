@@ -157,14 +157,19 @@ func (c change) settled(known map[string]queue.Standing) bool {
 // missing names the processes that have not got the change in force.
 func (c change) missing() error {
 	var missing []error
+	refused := false
 	for _, s := range c.Processes {
 		switch {
 		case s.Revision == c.Revision:
 		case s.Refused == c.Revision && s.Why != "":
 			missing = append(missing, fmt.Errorf("process %s refuses it and keeps the old one: %s", s.Process, s.Why))
+			refused = true
 		default:
 			missing = append(missing, fmt.Errorf("process %s has not got it in force within %s", s.Process, applyWithin))
 		}
+	}
+	if refused {
+		missing = append(missing, errors.New("processes that start look at it, too: mend what it lacks, apply another one, or take it back with passerelle sites unapply"))
 	}
 	return errors.Join(missing...)
 }

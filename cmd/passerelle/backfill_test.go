@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,8 +23,7 @@ func TestBackfill(t *testing.T) {
 		}
 		return b, errOut
 	}
-	dir := strings.TrimPrefix(w.env[slices.IndexFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "PASSERELLE_DATA_DIR=") })], "PASSERELLE_DATA_DIR=")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(w.dataDir(), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if out, errOut, status := command(t, w.env, "backfill", "--site", w.site.Name, "--from", "7d"); status != exitFailed || !strings.Contains(errOut, "start passerelle serve first") {

@@ -23,8 +23,11 @@ func loadFile(path string) fileConfig {
 }
 
 // inForce chooses the configuration: the newest applied one that this process can use, or the file when none is
-// applied. refused is told of newer ones. A process that starts thus uses what those that run already use.
-func inForce(ctx context.Context, q *queue.Queue, file fileConfig, refused func(queue.AppliedConfig, error)) (*site.Config, site.Origin, error) {
+// applied. uses are those that this process has for references: one that needs a reference that cannot be resolved here
+// cannot be used. Where that is so of all that are sound, it is the newest of these, so that a process starts, and only
+// what needs the secret waits. refused is told of those that are newer than the chosen one. A process that starts thus
+// uses what those that run already use.
+func inForce(ctx context.Context, q *queue.Queue, file fileConfig, uses []site.Use, refused func(queue.AppliedConfig, error)) (*site.Config, site.Origin, error) {
 	applied, err := q.AppliedConfigs(ctx)
 	if err != nil {
 		return nil, site.Origin{}, errors.Join(file.err, err)
@@ -32,18 +35,27 @@ func inForce(ctx context.Context, q *queue.Queue, file fileConfig, refused func(
 	if len(applied) == 0 {
 		return file.config, site.Origin{}, file.err
 	}
-	var first error
-	for _, a := range applied {
-		config, err := site.Parse(a.Name, a.Content)
-		if err == nil {
-			return config, originOf(a), nil
+	parsed, chosen := make([]*site.Config, len(applied)), -1
+	problems := make([]error, len(applied))
+	for i, a := range applied {
+		if parsed[i], problems[i] = site.Parse(a.Name, a.Content); problems[i] != nil {
+			continue
 		}
-		refused(a, err)
-		if first == nil {
-			first = fmt.Errorf("revision %d is applied, and cannot be used; apply another one, or take it back with passerelle sites unapply: %w", a.Revision, err)
+		if problems[i] = parsed[i].Resolvable(uses); problems[i] == nil {
+			chosen = i
+			break
+		}
+		if chosen < 0 {
+			chosen = i
 		}
 	}
-	return nil, site.Origin{}, first
+	for i, a := range applied {
+		if i == chosen {
+			return parsed[i], originOf(a), nil
+		}
+		refused(a, problems[i])
+	}
+	return nil, site.Origin{}, fmt.Errorf("revision %d is applied, and cannot be used; apply another one, or take it back with passerelle sites unapply: %w", applied[0].Revision, problems[0])
 }
 
 func originOf(a queue.AppliedConfig) site.Origin {
@@ -57,6 +69,7 @@ type source struct {
 	Content   string `json:"content"` // the same for the same content
 	At        string `json:"at,omitempty"`
 	Processes int    `json:"processes"` // that run and have it in force
+	Refused   int    `json:"refused"`   // of those that run, who keep the one before
 	Running   int    `json:"running"`
 }
 
@@ -69,12 +82,16 @@ func (s source) String() string {
 	if s.Running > 0 {
 		from += fmt.Sprintf("; in %d of %d running processes", s.Processes, s.Running)
 	}
+	if s.Refused > 0 {
+		from += fmt.Sprintf("; refused by %d, which keep the one before, as their logs say", s.Refused)
+	}
 	return from
 }
 
-// configInForce is inForce for a command that has the queue open.
+// configInForce is inForce for a command that has the queue open. The secrets of a person's shell do not change what
+// is in force.
 func configInForce(ctx context.Context, e environment, q *queue.Queue) (*site.Config, error) {
-	config, _, err := inForce(ctx, q, loadFile(e.Config), func(queue.AppliedConfig, error) {})
+	config, _, err := inForce(ctx, q, loadFile(e.Config), nil, func(queue.AppliedConfig, error) {})
 	return config, err
 }
 
@@ -112,7 +129,7 @@ func sightConfig(ctx context.Context, e environment, std streams, done *cleanups
 		}
 		return seen, file.err
 	}
-	applied, origin, err := inForce(ctx, seen.queue, file, func(a queue.AppliedConfig, err error) {
+	applied, origin, err := inForce(ctx, seen.queue, file, nil, func(a queue.AppliedConfig, err error) {
 		_, _ = fmt.Fprintf(std.err, "passerelle: revision %d is applied, and this version cannot use it: %v\n", a.Revision, err)
 	})
 	if err != nil {
@@ -166,6 +183,9 @@ func (s *sighting) count(ctx context.Context) error {
 	for _, r := range running {
 		if r.Revision == s.from.Applied && r.Content == s.from.Content {
 			s.from.Processes++
+		}
+		if r.Refused != 0 && r.Refused == s.from.Applied {
+			s.from.Refused++
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,9 +13,8 @@ import (
 // onlyApplied makes a configuration the applied one of a store that nobody serves, and names a file that is not there.
 func (w *town) onlyApplied() {
 	w.t.Helper()
-	dir := w.t.TempDir()
-	w.env = append(w.env, "PASSERELLE_DATA_DIR="+dir, "PASSERELLE_CONFIG="+filepath.Join(dir, "none.yaml"))
-	store(w.t, dir, func(q *queue.Queue) {
+	w.env = append(w.env, "PASSERELLE_CONFIG="+w.config+".none")
+	store(w.t, w.dataDir(), func(q *queue.Queue) {
 		letter := ticket.Bury(ticket.Event{
 			ID: "1", Kind: ticket.KindClosed, Platform: "ha", ProjectID: 1, ConversationID: closedID, Account: w.site.Account, Site: w.site.Name, ReceivedAt: time.Now(),
 		}, &ticket.Failure{Reason: ticket.ReasonRejected}, time.Now())

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -235,6 +236,12 @@ func newTownWith(t *testing.T, desk simzendesk.Config) *town {
 		"PASSERELLE_INGEST_ADDR=127.0.0.1:0", "PASSERELLE_CONSOLE_ADDR=127.0.0.1:0", "PASSERELLE_NATS_URL=", "PASSERELLE_REDIS_URL=",
 	}
 	return w
+}
+
+// dataDir is where the town's processes keep their work.
+func (w *town) dataDir() string {
+	i := slices.IndexFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "PASSERELLE_DATA_DIR=") })
+	return strings.TrimPrefix(w.env[i], "PASSERELLE_DATA_DIR=")
 }
 
 func write(t *testing.T, name, text string) string {

@@ -92,7 +92,7 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 		return s, errors.Join(file.err, err)
 	}
 	s.queue = q
-	config, origin, err := inForce(ctx, q, file, s.refused)
+	config, origin, err := inForce(ctx, q, file, usesOf(roles), s.refused)
 	if err != nil {
 		return s, err
 	}

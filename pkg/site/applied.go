@@ -14,22 +14,12 @@ func (d *Directory) Adopt(o Origin) {
 	d.applied = o
 }
 
-// Apply puts a configuration in force that is meant for all processes. From then on it goes before the file. One that
-// this process cannot use is refused whole, and the old one stays in force. It gives the configuration, or nil when it
-// is in force already.
-func (d *Directory) Apply(o Origin, content []byte) (*Config, error) {
-	config, err := Parse(o.Name, content)
-	if err != nil {
-		return nil, err
-	}
+// Apply puts a configuration in force that is meant for all processes. From then on it goes before the file.
+func (d *Directory) Apply(o Origin, config *Config) {
 	d.choosing.Lock()
 	defer d.choosing.Unlock()
-	if d.applied == o {
-		return nil, nil //nolint:nilnil // see above
-	}
 	d.applied = o
 	d.Use(config)
-	return config, nil
 }
 
 // Unapply says that no configuration is applied any more, and puts the file in force again, if it is sound; Watch's

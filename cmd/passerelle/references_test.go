@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// refused runs sites apply for one process that refuses the file, and gives what the command says of it.
+func (w *town) refused(text string) string {
+	w.t.Helper()
+	out, errOut, status := command(w.t, w.env, "sites", "apply", write(w.t, "unset.yaml", text), "-o", "json")
+	var done change
+	if err := json.Unmarshal([]byte(out), &done); err != nil || status != exitFailed || len(done.Processes) != 1 || done.Processes[0].Refused != done.Revision {
+		w.t.Fatalf("%d %s %s", status, out, errOut)
+	}
+	return errOut
+}
+
+func TestAConfigurationWhoseReferencesCannotBeResolvedIsRefused(t *testing.T) {
+	w := newTown(t)
+	late := filepath.Join(t.TempDir(), "late")
+	p := start(t, w.env, "serve")
+	url := p.address("ingest")
+	until(t, "the process to answer", func() bool { return sources(t, w.env).Running == 1 })
+	for _, tc := range []struct{ from, to, want string }{
+		{`client_secret: "${TEST_PASSWORD}"`, `client_secret: "${NOPE}"`, "zendesk.demo-1.auth.oauth.client_secret: environment variable NOPE is not set"},
+		{`password: "${TEST_PASSWORD}"`, `password: "${NOPE}"`, "iadvize.demo.password: environment variable NOPE is not set"},
+		{`webhook_secrets: [`, `webhook_secrets: ["${NOPE}", `, "iadvize.demo.webhook_secrets: environment variable NOPE is not set"},
+		{`password: "${TEST_PASSWORD}"`, `password: "${file:` + late + `}"`, "iadvize.demo.password: secret file: stat " + late},
+	} {
+		text := strings.Replace(w.tagged("unset"), tc.from, tc.to, 1)
+		if errOut := w.refused(text); !strings.Contains(errOut, "refuses it and keeps the old one") || !strings.Contains(errOut, tc.want) || !strings.Contains(errOut, "sites unapply") || strings.Contains(errOut, demoPassword) {
+			t.Errorf("%s says %s", tc.to, errOut)
+		}
+	}
+	if out, errOut, status := command(t, w.env, "sites", "list"); status != 0 || !strings.Contains(out, "in 0 of 1 running processes; refused by 1,") {
+		t.Errorf("%d %s %s", status, out, errOut)
+	}
+	if tags := w.tagsOf(url, 1); slices.Contains(tags, "unset") {
+		t.Errorf("tags = %v", tags)
+	}
+	// The file of the last one comes at last.
+	if err := os.WriteFile(late, []byte(demoPassword), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.await("applied configuration in force")
+	if tags := w.tagsOf(url, 2); !slices.Contains(tags, "unset") {
+		t.Errorf("tags = %v", tags)
+	}
+}
+
+// A process that starts takes the newest configuration that it can use; when it can resolve none, the newest one, so
+// that only what needs the secret waits.
+func TestAProcessStartsOnWhatItCanResolve(t *testing.T) {
+	w := newTown(t)
+	unset := write(t, "unset.yaml", strings.Replace(w.tagged("unset"), `client_secret: "${TEST_PASSWORD}"`, `client_secret: "${NOPE}"`, 1))
+	if err := os.MkdirAll(w.dataDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	apply := func(file string) {
+		t.Helper()
+		if out, errOut, status := command(t, w.env, "sites", "apply", file); status != 0 || !strings.Contains(out, "No process runs") {
+			t.Fatalf("%d %s %s", status, out, errOut)
+		}
+	}
+	apply(unset)
+	p := start(t, w.env, "serve")
+	p.address("ingest")
+	if line := p.await("a secret cannot be resolved; what needs it waits"); !strings.Contains(line, "NOPE") {
+		t.Errorf("line = %s", line)
+	}
+	until(t, "revision 1 in force", func() bool { from := sources(t, w.env); return from.Processes == 1 && from.Applied == 1 })
+	p.end()
+
+	apply(write(t, "sound.yaml", w.tagged("sound")))
+	apply(unset)
+	p = start(t, w.env, "serve")
+	if line := p.await("the applied configuration is refused"); !strings.Contains(line, "NOPE") || !strings.Contains(line, `"applied":3`) {
+		t.Errorf("line = %s", line)
+	}
+	if tags := w.tagsOf(p.address("ingest"), 1); !slices.Contains(tags, "sound") {
+		t.Errorf("tags = %v", tags)
+	}
+}
+
+// A process needs the secrets of its own roles.
+func TestAProcessNeedsTheSecretsOfItsRoles(t *testing.T) {
+	w := newTown(t)
+	p := start(t, w.env, "serve", "--roles", "console")
+	p.address("console")
+	until(t, "the process to answer", func() bool { return sources(t, w.env).Running == 1 })
+	file := write(t, "unset.yaml", strings.ReplaceAll(w.text, "${TEST_PASSWORD}", "${NOPE}"))
+	if out, errOut, status := command(t, w.env, "sites", "apply", file); status != 0 || !strings.Contains(out, "In force in 1 of 1") {
+		t.Errorf("%d %s %s", status, out, errOut)
+	}
+}
