@@ -52,7 +52,7 @@ func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
 		old.config = config
 		return old.client, true
 	}
-	url, err := settings.URL.Resolve()
+	url, err := settings.URL.Address()
 	if err != nil {
 		return nil, false // said at the start, and by the failure of each job
 	}
@@ -97,8 +97,8 @@ func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
 		old.config = config
 		return old.client, true
 	}
-	url, err := settings.URL.Resolve()
-	tokenURL, tokenErr := settings.TokenURL.Resolve()
+	url, err := settings.URL.Address()
+	tokenURL, tokenErr := settings.TokenURL.Address()
 	if err != nil || tokenErr != nil {
 		return nil, false
 	}

@@ -264,6 +264,8 @@ func (c *checker) connections(config *Config) {
 		config.IAdvize[name] = conn
 		c.name(key, name)
 		c.oneOf(key+".platform", conn.Platform, "ha", "sd")
+		c.secure(key+".url", conn.URL)
+		c.secure(key+".token_url", conn.TokenURL)
 		c.ref(key+".username", conn.Username)
 		c.ref(key+".password", conn.Password)
 		if len(conn.WebhookSecrets) == 0 {
@@ -282,6 +284,7 @@ func (c *checker) account(name string, a Zendesk) Zendesk {
 	key := "zendesk." + name
 	c.name(key, name)
 	c.ref(key+".url", a.URL)
+	c.secure(key+".url", a.URL)
 	if u := string(a.URL); u != "" && !strings.Contains(u, "${") && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
 		c.fail(key+".url", "expected an address such as https://acme.zendesk.com")
 	}

@@ -73,6 +73,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A simulator, or a proxy beside the product, may be reached in clear.
+func TestOtherHostsMayBeReachedInClear(t *testing.T) {
+	for _, address := range []string{"http://127.0.0.1:9001", "http://proxy.acme.fr/zendesk.com", "http://notzendesk.com", "${ZENDESK_URL}", "http://${HOST}"} {
+		text := strings.Replace(sound, "https://acme.zendesk.com", address, 1)
+		text = strings.Replace(text, "username: u", "url: '"+address+"', token_url: '"+address+"', username: u", 1)
+		if _, err := Parse("x.yaml", []byte(text)); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
 func TestBulkSettings(t *testing.T) {
 	for _, off := range []string{"off", `"off"`} {
 		c, err := Parse("x.yaml", []byte(strings.Replace(sound, "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk: "+off+"\n    bulk_jobs: 30", 1)))
@@ -104,6 +115,11 @@ func TestProblems(t *testing.T) {
 		{"open reference", "${ZENDESK_TOKEN}", "${ZENDESK", "expected a closing }"},
 		{"no secret", `["${IADVIZE_WEBHOOK_SECRET}"]`, "[]", "webhook_secrets: expected at least one"},
 		{"address", "https://acme.zendesk.com", "acme.zendesk.com", "zendesk.acme.url: expected an address"},
+		{"in clear", "https://acme.zendesk.com", "http://acme.zendesk.com", "x.yaml:9: zendesk.acme.url: expected https://: "},
+		{"in clear, in other letters", "https://acme.zendesk.com", "http://Acme.Zendesk.COM.:80/", "zendesk.acme.url: expected https://"},
+		{"in clear, in part a reference", "https://acme.zendesk.com", "http://${ACME}.zendesk.com", "zendesk.acme.url: expected https://"},
+		{"iAdvize in clear", "username: u", "url: http://api.iadvize.com/graphql, username: u", "x.yaml:6: iadvize.second.url: expected https://"},
+		{"iAdvize's tokens in clear", "username: u", "token_url: HTTP://api.iadvize.com/oauth2/token, username: u", "iadvize.second.token_url: expected https://"},
 		{"e-mail", "support@acme.fr", "support", "fallback_assignee: expected an e-mail"},
 		{"name", "  acme-fr:", "  ACME fr:", "sites.ACME fr: expected a name"},
 		{"default of no use", "360000000023: 4", "360000000023: {a: b}", "sites.acme-fr.tickets.defaults.360000000023: expected a text"},

@@ -16,7 +16,7 @@ const (
 	WriteTickets                     // of a Zendesk account
 )
 
-// Missing is a reference that cannot be resolved now.
+// Missing is a reference that cannot be resolved now, or not to what may be used.
 type Missing struct {
 	Key  string // of the configuration
 	Use  Use
@@ -33,39 +33,33 @@ func (m Missing) Unwrap() error { return m.Err }
 // Unresolved names the references that cannot be resolved now.
 func (c *Config) Unresolved() []Missing {
 	var missing []Missing
-	for _, name := range slices.Sorted(maps.Keys(c.IAdvize)) {
-		conn, key := c.IAdvize[name], "iadvize."+name
-		try := func(use Use, key string, refs ...Ref) { missing = append(missing, unresolved(use, name, key, refs)...) }
-		try(ReadConversations, key+".url", conn.URL)
-		try(ReadConversations, key+".token_url", conn.TokenURL)
-		try(ReadConversations, key+".username", conn.Username)
-		try(ReadConversations, key+".password", conn.Password)
-		try(TakeWebhooks, key+".webhook_secrets", conn.WebhookSecrets...)
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Zendesk)) {
-		account, key := c.Zendesk[name], "zendesk."+name
-		try := func(key string, ref Ref) {
-			missing = append(missing, unresolved(WriteTickets, name, key, []Ref{ref})...)
+	name := ""
+	try := func(use Use, key string, resolve func() (string, error)) {
+		if _, err := resolve(); err != nil {
+			missing = append(missing, Missing{Key: key, Use: use, Name: name, Err: err})
 		}
-		try(key+".url", account.URL)
+	}
+	for _, name = range slices.Sorted(maps.Keys(c.IAdvize)) {
+		conn, key := c.IAdvize[name], "iadvize."+name
+		try(ReadConversations, key+".url", conn.URL.Address)
+		try(ReadConversations, key+".token_url", conn.TokenURL.Address)
+		try(ReadConversations, key+".username", conn.Username.Resolve)
+		try(ReadConversations, key+".password", conn.Password.Resolve)
+		for _, secret := range conn.WebhookSecrets {
+			try(TakeWebhooks, key+".webhook_secrets", secret.Resolve)
+		}
+	}
+	for _, name = range slices.Sorted(maps.Keys(c.Zendesk)) {
+		account, key := c.Zendesk[name], "zendesk."+name
+		try(WriteTickets, key+".url", account.URL.Address)
 		if o := account.Auth.OAuth; o != nil {
-			try(key+".auth.oauth.client_id", o.ClientID)
-			try(key+".auth.oauth.client_secret", o.ClientSecret)
-			try(key+".auth.oauth.refresh_token", o.RefreshToken)
+			try(WriteTickets, key+".auth.oauth.client_id", o.ClientID.Resolve)
+			try(WriteTickets, key+".auth.oauth.client_secret", o.ClientSecret.Resolve)
+			try(WriteTickets, key+".auth.oauth.refresh_token", o.RefreshToken.Resolve)
 		}
 		if t := account.Auth.APIToken; t != nil {
-			try(key+".auth.api_token.email", t.Email)
-			try(key+".auth.api_token.token", t.Token)
-		}
-	}
-	return missing
-}
-
-func unresolved(use Use, name, key string, refs []Ref) []Missing {
-	var missing []Missing
-	for _, r := range refs {
-		if _, err := r.Resolve(); err != nil {
-			missing = append(missing, Missing{Key: key, Use: use, Name: name, Err: err})
+			try(WriteTickets, key+".auth.api_token.email", t.Email.Resolve)
+			try(WriteTickets, key+".auth.api_token.token", t.Token.Resolve)
 		}
 	}
 	return missing

@@ -38,3 +38,14 @@ func TestEachUseNeedsItsReferences(t *testing.T) {
 		t.Errorf("it is there: %v", err)
 	}
 }
+
+func TestAReferenceToAnAddressInClearIsOfNoUse(t *testing.T) {
+	t.Setenv("TEST_ZENDESK_URL", "http://acme.zendesk.com")
+	config, err := Parse("x.yaml", []byte(strings.Replace(sound, "https://acme.zendesk.com", "${TEST_ZENDESK_URL}", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := config.Resolvable([]Use{WriteTickets}); err == nil || !strings.Contains(err.Error(), "zendesk.acme.url: expected https://") {
+		t.Errorf("error = %v", err)
+	}
+}
