@@ -23,7 +23,7 @@ import (
 )
 
 type serveCommand struct {
-	Roles []string `default:"ingest,worker,console" help:"What this process does: ingest, worker, console."`
+	Roles []string `default:"ingest,worker,console" help:"What this process does: ingest, worker, console. Several processes need PASSERELLE_NATS_URL."`
 	Apply bool     `help:"Put right what somebody changed of the streams on the NATS server; passerelle streams check shows it."`
 }
 
@@ -44,12 +44,32 @@ func (c serveCommand) Run(ctx context.Context) error {
 			return usageError{fmt.Errorf("--roles: %q is none of ingest, worker, console", role)}
 		}
 	}
+	warnOfMissingRoles(e, c.Roles, log)
 	s, err := openService(ctx, e, loadFile(e.Config), log, c.Roles, nil)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	return s.run(ctx)
+}
+
+// warnOfMissingRoles tells that no process takes webhooks in, or that none makes tickets of them: only one process at a
+// time can have the embedded store.
+func warnOfMissingRoles(e environment, roles []string, log zerolog.Logger) {
+	if e.NATSURL != "" {
+		return
+	}
+	var missing []string
+	for _, role := range []string{"ingest", "worker"} {
+		if !slices.Contains(roles, role) {
+			missing = append(missing, role)
+		}
+	}
+	if len(missing) > 0 {
+		log.Warn().Str("missing", strings.Join(missing, ", ")).Str("folder", e.DataDir).
+			Str("hint", "leave --roles out, or set PASSERELLE_NATS_URL to run the roles in processes of their own").
+			Msg("roles are missing, and no other process can play them while this one runs: the embedded store has room for one process")
+	}
 }
 
 // service is a process that serves some roles.
