@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,18 +39,6 @@ func (s *service) standing() queue.Standing {
 		Process: s.stance.host, ID: s.stance.id, Roles: s.stance.roles, Revision: s.works.directory.Applied().Revision,
 		Content: s.works.directory.Config().Revision, Refused: s.stance.refused, Why: s.stance.why,
 	}
-}
-
-// usesOf gives what the roles need the configuration's references for. The sweep of an ingest process reads iAdvize, too.
-func usesOf(roles []string) []site.Use {
-	var uses []site.Use
-	if slices.Contains(roles, "ingest") {
-		uses = append(uses, site.ReadConversations, site.TakeWebhooks)
-	}
-	if slices.Contains(roles, "worker") {
-		uses = append(uses, site.ReadConversations, site.WriteTickets)
-	}
-	return uses
 }
 
 // followApplied puts in force what is applied, until ctx ends.

@@ -14,6 +14,7 @@ import (
 
 	"passerelle/ingest"
 	"passerelle/pkg/queue"
+	"passerelle/pkg/site"
 	"passerelle/pkg/ticket"
 )
 
@@ -47,7 +48,7 @@ type backfilled struct {
 	TookMS   int64          `json:"took_ms"`
 }
 
-// Run queues what is missing, and prints the summary also when it is stopped half-way.
+// Run queues what is missing. It prints the summary also when a person stops it half-way.
 func (c backfillCommand) Run(ctx context.Context, std streams) error {
 	now := time.Now()
 	from, to, err := parseInterval(c.From, c.To, now, now.Add(-freshTime))
@@ -72,7 +73,7 @@ func (c backfillCommand) Run(ctx context.Context, std streams) error {
 		b.Tell = bar.tell
 		p, resumed, runErr := b.Run(ctx)
 		bar.bar.end()
-		if runErr == nil || !p.BegunAt.IsZero() {
+		if c.tells(ctx, p, runErr) {
 			err = backfilled{
 				Site: c.Site, From: p.From.UTC(), To: p.To.UTC(), DryRun: c.DryRun, Resumed: resumed, Complete: p.Done, Found: p.Found, Queued: p.Queued,
 				Skipped: p.Skipped, TookMS: time.Since(now).Milliseconds(),
@@ -80,6 +81,11 @@ func (c backfillCommand) Run(ctx context.Context, std streams) error {
 		}
 		return errors.Join(c.explain(ctx, runErr), err)
 	})
+}
+
+// tells whether there is a summary: after a failure only of what was queued.
+func (c backfillCommand) tells(ctx context.Context, p queue.BackfillPosition, failed error) bool {
+	return failed == nil || !p.BegunAt.IsZero() && (ctx.Err() != nil || !c.DryRun && p.Queued > 0)
 }
 
 // wire finds the site and its connection.
@@ -91,6 +97,9 @@ func (c backfillCommand) wire(ctx context.Context, e environment, q *queue.Queue
 	s, ok := config.Sites[c.Site]
 	if !ok {
 		return nil, usageError{fmt.Errorf("--site %q: expected one of the configuration: %s", c.Site, strings.Join(slices.Sorted(maps.Keys(config.Sites)), ", "))}
+	}
+	if err := lacking(config.Unresolved(), s, site.ReadConversations); err != nil {
+		return nil, err
 	}
 	w, err := wireWorks(e, config, q, done)
 	if err != nil {
@@ -132,6 +141,10 @@ func awaitWorker(ctx context.Context, q *queue.Queue) error {
 }
 
 func (c backfillCommand) explain(ctx context.Context, err error) error {
+	then := "the same command goes on from there"
+	if c.DryRun {
+		then = "call it again"
+	}
 	var f *ticket.Failure
 	switch {
 	case err == nil:
@@ -143,9 +156,10 @@ func (c backfillCommand) explain(ctx context.Context, err error) error {
 	case errors.Is(err, queue.ErrOvertaken):
 		return errors.New("the same backfill runs in another process; let it, or end it first")
 	case errors.As(err, &f) && f.Hint != "":
-		return fmt.Errorf("backfill: %w; %s; then the same command goes on from there", err, f.Hint)
+		hint, _, _ := strings.Cut(f.Hint, "; the jobs wait") // here it is a person who waits
+		return fmt.Errorf("backfill: %w; %s; then %s", err, hint, then)
 	default:
-		return fmt.Errorf("backfill: %w; the same command goes on from there", err)
+		return fmt.Errorf("backfill: %w; %s", err, then)
 	}
 }
 

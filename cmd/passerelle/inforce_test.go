@@ -67,7 +67,7 @@ func TestANamedFileIsChecked(t *testing.T) {
 
 func TestTheFileIsCheckedWhereTheStoreCannotBeReached(t *testing.T) {
 	w := newTown(t)
-	env := append(w.env, "PASSERELLE_NATS_URL=nats://127.0.0.1:1")
+	env := slices.Concat(w.env, []string{"PASSERELLE_NATS_URL=nats://127.0.0.1:1"})
 	if out, errOut, status := command(t, env, "sites", "check"); status != 0 || !strings.Contains(out, "site-1: no errors") || !strings.Contains(errOut, "cannot tell whether a configuration is applied") {
 		t.Errorf("%d %s %s", status, out, errOut)
 	}

@@ -98,3 +98,41 @@ func TestAProcessNeedsTheSecretsOfItsRoles(t *testing.T) {
 		t.Errorf("%d %s %s", status, out, errOut)
 	}
 }
+
+// What a shell lacks says nothing of the processes that serve.
+func TestALookWithoutTheSecretsIsAnError(t *testing.T) {
+	w := newTown(t)
+	w.conversation(closedID, nil)
+	w.onlyApplied()
+	env := slices.Concat(w.env, []string{"TEST_PASSWORD="})
+	for _, args := range [][]string{
+		{"deadletters", "replay", "--all", "--plan"},
+		{"deadletters", "replay", "--all", "--dry-run"},
+		{"deadletters", "replay", closedID, "--dry-run", "-o", "json"},
+		{"backfill", "--site", "site-1", "--from", "7d", "--dry-run"},
+		{"backfill", "--site", "site-1", "--from", "7d"},
+	} {
+		out, errOut, status := command(t, env, args...)
+		if status != exitFailed || out != "" || !strings.Contains(errOut, "iadvize.demo.password: environment variable TEST_PASSWORD is not set") ||
+			!strings.Contains(errOut, "in the environment of this command") || strings.Contains(errOut, "go on by themselves") {
+			t.Errorf("%v: %d %s %s", args, status, out, errOut)
+		}
+		if told := strings.Contains(errOut, "zendesk.demo-1.auth.oauth.client_secret"); told != (args[0] == "deadletters") {
+			t.Errorf("%v: %s", args, errOut)
+		}
+	}
+	if out, errOut, status := command(t, env, "deadletters", "list"); status != 0 {
+		t.Errorf("%d %s %s", status, out, errOut)
+	}
+}
+
+// A dry run that fails tells no totals.
+func TestADryBackfillThatFailsPrintsNoTotals(t *testing.T) {
+	w := newTown(t)
+	w.onlyApplied()
+	out, errOut, status := command(t, append(w.env, "TEST_PASSWORD=wrong"), "backfill", "--site", "site-1", "--from", "7d", "--dry-run")
+	if status != exitFailed || out != "" || !strings.Contains(errOut, "check iadvize.demo.username and password") || strings.Contains(errOut, "go on by themselves") ||
+		strings.Contains(errOut, "goes on from there") {
+		t.Errorf("%d %s %s", status, out, errOut)
+	}
+}

@@ -75,11 +75,14 @@ func (c deadReplayCommand) Run(ctx context.Context, std streams) error {
 		r := replay{command: c, std: std, queue: q, dry: c.DryRun, total: plan.Total, results: map[string]int{}}
 		r.one = func(b queue.Buried) (replayed, error) { return replayOne(ctx, q, b) }
 		if c.Plan || c.DryRun {
-			preview, err := previewer(ctx, e, q, done)
+			p, err := newPreview(ctx, e, q, done)
+			if err == nil {
+				err = p.ready(plan)
+			}
 			if err != nil {
 				return err
 			}
-			r.one = func(b queue.Buried) (replayed, error) { return preview(ctx, b) }
+			r.one = func(b queue.Buried) (replayed, error) { return p.look(ctx, b) }
 			if c.Plan {
 				return plan.show(std, r.one)
 			}
@@ -126,26 +129,6 @@ func replayOne(ctx context.Context, q *queue.Queue, b queue.Buried) (replayed, e
 	case queue.ReplayStored:
 	}
 	return r, err
-}
-
-// previewer tells what a replay would do, by all but the last step of a delivery.
-func previewer(ctx context.Context, e environment, q *queue.Queue, done *cleanups) (func(context.Context, queue.Buried) (replayed, error), error) {
-	config, err := configInForce(ctx, e, q)
-	if err != nil {
-		return nil, err
-	}
-	w, err := wireWorks(e, config, q, done)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, b queue.Buried) (replayed, error) {
-		o := w.deliverer.Preview(ctx, b.Revive(time.Now()))
-		r := replayed{ID: b.ID, Result: string(o.Result), Ref: o.Ticket, Why: o.Why}
-		if o.Failure != nil {
-			r.Reason, r.Detail, r.Hint = o.Failure.Reason, &o.Failure.Detail, o.Failure.Hint
-		}
-		return r, ctx.Err()
-	}, nil
 }
 
 // replay is one run over the dead letters that were chosen, or a dry run.

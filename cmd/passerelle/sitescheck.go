@@ -89,7 +89,7 @@ func knownSite(config *site.Config, name string) error {
 
 // clients makes those of a command. Their tokens are those of the processes that serve, where there is a store of
 // these: iAdvize allows few log-ins.
-func (s sighting) clients(done *cleanups) *clients {
+func (s *sighting) clients(done *cleanups) *clients {
 	var tokens token.Store
 	if s.queue != nil {
 		tokens = s.queue
