@@ -188,7 +188,7 @@ func (s *Sweep) site(ctx context.Context, site ticket.Site, list ClosedList) err
 	}
 	err = walk.run(ctx, at)
 	if queued > 0 {
-		s.log.Info().Str("site", site.Name).Str("account", site.Account).Int("queued", queued).Msg("conversations found whose webhook never came")
+		s.log.Info().Str("site", site.Name).Str("account", site.Account).Int("queued", queued).Msg("conversations found whose webhook never came, or was refused")
 	}
 	return err
 }

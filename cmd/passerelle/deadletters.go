@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,10 +27,10 @@ type deadlettersCommand struct {
 
 // deadFilter chooses dead letters.
 type deadFilter struct {
-	Site   string        `help:"Only of that site."`
-	Reason string        `help:"Only for that reason, as required_field_missing."`
-	Since  time.Duration `help:"Only those that failed within that time, as 24h."`
-	Limit  int           `help:"At most that many."`
+	Site   string `help:"Only of that site."`
+	Reason string `help:"Only for that reason, as required_field_missing."`
+	Since  ago    `help:"Only those that failed within that time, as 24h or 7d." placeholder:"AGO"`
+	Limit  int    `help:"At most that many."`
 }
 
 func (f deadFilter) any() bool { return f != deadFilter{} }
@@ -43,12 +45,12 @@ func (f deadFilter) filter(now time.Time) (queue.Filter, error) {
 	if !known {
 		return queue.Filter{}, usageError{fmt.Errorf("--reason: %q is none of %s", f.Reason, strings.Join(words, ", "))}
 	}
-	if f.Limit < 0 || f.Since < 0 {
-		return queue.Filter{}, usageError{errors.New("--limit and --since: expected nothing negative")}
+	if f.Limit < 0 {
+		return queue.Filter{}, usageError{errors.New("--limit: expected nothing negative")}
 	}
 	filter := queue.Filter{Site: f.Site, Reason: ticket.Reason(f.Reason), Limit: f.Limit}
 	if f.Since > 0 {
-		filter.Since = now.Add(-f.Since)
+		filter.Since = now.Add(-time.Duration(f.Since))
 	}
 	return filter, nil
 }
@@ -76,10 +78,15 @@ func (c deadListCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	return visit(ctx, func(_ environment, q *queue.Queue, _ *cleanups) error {
+	return visit(ctx, func(e environment, q *queue.Queue, _ *cleanups) error {
 		letters := []ticket.DeadLetter{}
 		if err := q.DeadLetters(ctx, filter, func(b queue.Buried) error { letters = append(letters, b.DeadLetter); return nil }); err != nil {
 			return err
+		}
+		if len(letters) == 0 && c.Site != "" {
+			if err := hintAtSite(ctx, std, e, q, c.Site); err != nil {
+				return err
+			}
 		}
 		if std.json {
 			return printJSON(std, letters)
@@ -95,6 +102,27 @@ func (c deadListCommand) Run(ctx context.Context, std streams) error {
 		printTable(std, table.Row{"ID", "Site", "Reason", "Fields", "Attempts", "Replays", "Last failed"}, rows)
 		return nil
 	})
+}
+
+// hintAtSite says that there is no such site, when none is configured and no letter is of one: its name may be misspelt.
+func hintAtSite(ctx context.Context, std streams, e environment, q *queue.Queue, name string) error {
+	config, _, err := inForce(ctx, q, loadFile(e.Config), nil, func(queue.AppliedConfig, error) {})
+	if err != nil {
+		return nil //nolint:nilerr // without a configuration nothing can be said of the site; the list is right all the same
+	}
+	if _, configured := config.Sites[name]; configured {
+		return nil
+	}
+	known := false
+	if err := q.DeadLetters(ctx, queue.Filter{Site: name, Limit: 1}, func(queue.Buried) error { known = true; return nil }); err != nil || known {
+		return err
+	}
+	hint := "passerelle sites list shows those that there are"
+	if near, ok := nearest(name, slices.Collect(maps.Keys(config.Sites))); ok {
+		hint = "did you mean " + near + "?"
+	}
+	_, err = fmt.Fprintf(std.err, "passerelle: --site %q: no site of that name is configured, and no dead letter is of one; %s\n", name, hint)
+	return err
 }
 
 func fieldNames(fields []ticket.FieldRef) string {

@@ -36,6 +36,21 @@ func parseMoment(text string, now time.Time, end bool) (time.Time, error) {
 	return now.Add(-ago), nil
 }
 
+// ago is how long ago something was, in the same words wherever it is asked for.
+type ago time.Duration
+
+var errAgo = errors.New("expected how long ago, such as 7d, 36h or 1d12h")
+
+// UnmarshalText reads it from the command line.
+func (a *ago) UnmarshalText(text []byte) error {
+	d, err := parseAgo(strings.TrimSpace(string(text)))
+	if errors.Is(err, errMoment) {
+		err = errAgo
+	}
+	*a = ago(d)
+	return err
+}
+
 // parseAgo reads durations as Go writes them, with days before.
 func parseAgo(text string) (time.Duration, error) {
 	var ago time.Duration

@@ -110,7 +110,8 @@ func (v *visit) webhookSecrets() {
 	for _, ref := range secrets {
 		if _, err := ref.Resolve(); err != nil {
 			v.add(Error, WebhookSecret, nil, "a webhook secret cannot be resolved: "+err.Error(),
-				"webhooks that are signed with it are refused, and iAdvize gives each up after 30 seconds: their conversations get no ticket",
+				"webhooks that are signed with it are refused, and iAdvize gives each up after 30 seconds: the sweep finds their conversations, so that the tickets come late, "+
+					"and a survey that is answered after that is missing in its ticket",
 				"set what iadvize."+v.site.IAdvize+".webhook_secrets refers to, in the environment of passerelle serve")
 		}
 	}

@@ -134,6 +134,9 @@ func readLanesAnswer(data []byte) (lanesAnswer, bool) {
 		if r.State != LaneLimited && r.State != LaneDown {
 			r.State = LaneOpen
 		}
+		if r.State != LaneDown {
+			r.Reason = "" // nothing is wrong with it
+		}
 		if b := r.Budget; b != nil {
 			for _, n := range []*int{&b.Limit, &b.Remaining, &b.Reserve} {
 				*n = min(max(*n, 0), maxBudgetCalls)

@@ -164,7 +164,7 @@ func TestLanes(t *testing.T) {
 	answers(t, connect(t, server), "p2", func([]string) []queue.LaneReport {
 		return []queue.LaneReport{
 			{Gate: "zendesk/acme", State: queue.LaneLimited, Until: until.Add(time.Hour), Budget: &queue.LaneBudget{Limit: 400, Remaining: 12, Reserve: 80}},
-			{Gate: "zendesk/Odd name", State: queue.LaneLimited, Until: until},
+			{Gate: "zendesk/Odd name", State: queue.LaneLimited, Until: until, Reason: ticket.ReasonExpired},
 		}
 	})
 	o := overview(t, q, queue.LanesQuery{Accounts: []string{"acme", "idle"}})
