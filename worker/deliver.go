@@ -260,9 +260,10 @@ func (d *Deliverer) read(ctx context.Context, e ticket.Event, site ticket.Site) 
 	return c, nil
 }
 
+// notYet is a wait that is normal.
 func notYet(what string) *ticket.Failure {
 	return &ticket.Failure{
-		Trouble: ticket.TroubleHiccup, Reason: ticket.ReasonConversationNotFound, Detail: ticket.Detail{Message: what}, Hint: "nothing: it is asked for again",
+		Trouble: ticket.TroubleHiccup, Reason: ticket.ReasonNotCompleteYet, Detail: ticket.Detail{Message: what}, Hint: "nothing: it is asked for again",
 	}
 }
 

@@ -45,7 +45,8 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: cmp.Or(f.After, accountWait)}
 	}
 	wait := backOff(e.Attempts)
-	if f.Reason == ticket.ReasonConversationNotFound && e.Age(d.now()) < settling {
+	incomplete := f.Reason == ticket.ReasonConversationNotFound || f.Reason == ticket.ReasonNotCompleteYet
+	if incomplete && e.Age(d.now()) < settling {
 		wait = min(wait, settlingWait) // most conversations are complete within seconds
 	}
 	return ticket.Outcome{Result: ticket.ResultRetry, Failure: f, After: max(f.After, wait)}
@@ -64,6 +65,9 @@ func expired(f *ticket.Failure) *ticket.Failure {
 	late.Trouble = ticket.TroubleJob
 	if late.Reason != ticket.ReasonCredentialsRefused {
 		late.Reason = ticket.ReasonExpired
+	}
+	if f.Reason == ticket.ReasonNotCompleteYet {
+		late.Hint = "see by passerelle trace whether what it waited for has come; then replay it, or discard it"
 	}
 	late.Detail.Message = "waited too long; last: " + late.Detail.Message
 	return &late

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,10 @@ import (
 // does, unless the job only waits for its turn. What Zendesk asks to wait is waited.
 func TestOnlyTheJobsOwnTroubleEndsIt(t *testing.T) {
 	d := deliverer(newTown(), nil, Settings{})
+	waits := notYet("the conversation has no ticket yet")
+	waits.After = time.Minute
 	troubles := map[string]error{
+		"waits":     waits,
 		"account":   &ticket.Failure{Trouble: ticket.TroubleAccount, Reason: ticket.ReasonCredentialsRefused, After: time.Minute},
 		"limited":   &ticket.Failure{Trouble: ticket.TroubleAccount, Reason: ticket.ReasonExpired, Limited: true, After: time.Minute},
 		"hiccup":    &ticket.Failure{Trouble: ticket.TroubleHiccup, After: time.Minute},
@@ -32,8 +36,10 @@ func TestOnlyTheJobsOwnTroubleEndsIt(t *testing.T) {
 				t.Errorf("%s: after %s", name, fresh.After)
 			}
 			e.ReceivedAt, e.OccurredAt = e.ReceivedAt.Add(-d.Expiry), e.OccurredAt.Add(-d.Expiry)
-			if late := d.failed(e, err); late.Result != ticket.ResultDead || late.Failure.Reason == "" {
+			if late := d.failed(e, err); late.Result != ticket.ResultDead || !slices.Contains(ticket.Reasons(), late.Failure.Reason) {
 				t.Errorf("%s, too old: %+v", name, late)
+			} else if late.Failure.Hint == waits.Hint {
+				t.Errorf("%s, too old: nothing is tried again, but the hint is %q", name, late.Failure.Hint)
 			}
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Reason is a dead letter's reason. The words are part of the product's public face.
+// Reason is a dead letter's reason, or a failed attempt's. The words are part of the product's public face.
 type Reason string
 
 // The reasons for which a job is dead-lettered.
@@ -21,7 +21,11 @@ const (
 	ReasonMalformed            Reason = "malformed"
 )
 
-// Reasons lists them all.
+// ReasonNotCompleteYet is why a job waits while nothing is wrong: iAdvize has not the whole conversation yet, or another
+// worker is about to write into the same ticket. It is never a dead letter's: one that waits too long is expired.
+const ReasonNotCompleteYet Reason = "not_complete_yet"
+
+// Reasons lists those of dead letters.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonRequiredFieldMissing, ReasonRejected, ReasonSiteUnknown, ReasonConversationNotFound,
