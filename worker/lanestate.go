@@ -45,6 +45,7 @@ func (w *Worker) watchLanes(ctx context.Context, loops *sync.WaitGroup) {
 	}
 	listen(w.queue.FollowGates(w.gateTold))
 	listen(w.queue.AnswerLanes(w.gates.process, w.laneReports))
+	listen(w.queue.AnswerTries(w.gates.process, w.tries.last))
 }
 
 func (w *Worker) gateTold(n queue.GateNews) {

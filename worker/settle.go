@@ -12,11 +12,13 @@ import (
 // settle writes down what became of an event, and only then takes it out of the queue.
 func (w *Worker) settle(ctx context.Context, d queue.Delivery, e ticket.Event, o ticket.Outcome) error {
 	if o.Result == ticket.ResultRetry && o.After <= longestNak && d.Tries <= shortTries {
+		w.tries.failed(e, o, w.now())
 		return d.Later(o.After)
 	}
 	if err := w.keep(ctx, e, o); err != nil {
 		return err
 	}
+	w.tries.settled(e)
 	return d.Done(ctx)
 }
 

@@ -30,6 +30,7 @@ type Worker struct {
 	crowd *crowd
 	slots *slots
 	ways  *ways
+	tries tries
 	lanes chan struct{} // a token for each account whose held events are worked off
 	wait  sync.WaitGroup
 

@@ -28,6 +28,8 @@ type traced struct {
 	Detail    *ticket.Detail `json:"detail,omitempty"`
 	Hint      string         `json:"hint,omitempty"`
 	HeldFor   string         `json:"held_for,omitempty"`
+	WaitsFor  string         `json:"waits_for,omitempty"`   // what is queued: why the last try failed, or what it lacks
+	Waiting   ticket.Reason  `json:"wait_reason,omitempty"` // of the last try
 	NextTryAt time.Time      `json:"next_try_at,omitzero"`
 	Attempts  int            `json:"attempts"`
 	Replays   int            `json:"replays"`
@@ -62,6 +64,9 @@ type surveyAnswer struct {
 	OccurredAt time.Time     `json:"occurred_at,omitzero"`
 	Reason     ticket.Reason `json:"reason,omitempty"`
 	Hint       string        `json:"hint,omitempty"`
+	Attempts   int           `json:"attempts,omitempty"`
+	WaitsFor   string        `json:"waits_for,omitempty"`
+	NextTryAt  time.Time     `json:"next_try_at,omitzero"`
 }
 
 // Run tells the story.
@@ -75,7 +80,13 @@ func (c traceCommand) Run(ctx context.Context, std streams) error {
 			return fmt.Errorf("nothing is known of conversation %s: no webhook of it was stored, or it was settled more than 30 days ago; "+
 				"a ticket of it has the external_id %s in Zendesk", c.ConversationID, ticket.ExternalID(c.ConversationID))
 		}
-		story := tell(c.ConversationID, t)
+		tries := queueTries{}
+		if len(t.Pending) > 0 {
+			if tries, err = askTries(ctx, q, t.Pending); err != nil {
+				return err
+			}
+		}
+		story := tell(c.ConversationID, t, tries)
 		if std.json {
 			return printJSON(std, story)
 		}
@@ -84,7 +95,7 @@ func (c traceCommand) Run(ctx context.Context, std streams) error {
 }
 
 // tell makes the story of what is known.
-func tell(conversationID string, t queue.Trace) traced {
+func tell(conversationID string, t queue.Trace, tries queueTries) traced {
 	s := traced{ConversationID: conversationID, Site: t.Entry.Site, Account: t.Entry.Account, Purpose: t.Entry.Purpose, Ref: t.Entry.Ref, Steps: []step{}, Answers: []surveyAnswer{}}
 	s.Attempts, s.Replays = t.Entry.Attempts, t.Entry.Replays
 	for _, d := range t.Dead {
@@ -108,6 +119,7 @@ func tell(conversationID string, t queue.Trace) traced {
 	}
 	for _, e := range t.Pending { // a replay that is stored counts more than the letter it came from
 		s.event(e, outcomeQueued)
+		s.tried(e, tries)
 	}
 	if t.Found {
 		s.ledger(t.Entry)
@@ -206,13 +218,14 @@ func (s *traced) print(std streams) error {
 	}
 	line("Reason", string(s.Reason))
 	line("Held for", s.HeldFor)
+	line("Waits for", s.WaitsFor)
 	if !s.NextTryAt.IsZero() {
 		line("Next try", localTime(s.NextTryAt))
 	}
 	line("What to do", s.Hint)
 	line("Attempts", fmt.Sprintf("%d, replays %d", s.Attempts, s.Replays))
 	for _, a := range s.Answers {
-		line("Answer", fmt.Sprintf("%s %s  %s", a.Answer, a.Outcome, a.Reason))
+		line("Answer", strings.TrimSpace(fmt.Sprintf("%s %s  %s %s", a.Answer, a.Outcome, a.Reason, a.WaitsFor)))
 	}
 	for _, step := range s.Steps {
 		fmt.Fprintf(&out, "%s  %-15s  %s\n", localTime(step.At), step.Step, step.Text)

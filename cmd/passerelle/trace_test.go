@@ -128,6 +128,10 @@ func TestTraceTellsWhereAConversationIs(t *testing.T) {
 			if s.Ref != ref || s.Answers[0].Answer != "comment" {
 				t.Errorf("created: %+v", s)
 			}
+		case "queued":
+			if s.WaitsFor != "a worker process: none answers" {
+				t.Errorf("queued: %+v", s)
+			}
 		case "held":
 			if s.HeldFor == "" || time.Until(s.NextTryAt) < 30*time.Minute {
 				t.Errorf("held: %+v", s)
