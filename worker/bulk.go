@@ -295,7 +295,7 @@ func (b *bulk) intend(batch []candidate, id string) []candidate {
 	written := make([]bool, len(batch))
 	_ = forEach(len(batch), func(i int) (err error) {
 		c := &batch[i]
-		intent := queue.Entry{State: queue.StateIntended, Purpose: c.plan.draft.Purpose, IntendedAt: b.now(), At: b.now(), Batch: id}.Of(c.event)
+		intent := queue.Entry{State: queue.StateIntended, Purpose: c.plan.draft.Purpose, IntendedAt: b.now(), At: b.now(), Batch: id}.Of(c.event).After(c.plan.entry)
 		c.entry, err = b.Ledger.Write(b.work, c.event.Job(), c.plan.entry, intent)
 		written[i] = err == nil
 		return nil

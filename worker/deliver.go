@@ -108,7 +108,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 		return ticket.Outcome{}, err
 	}
 	m.mayExist = p.entry.State != "" || e.Replays > 0 || !known || d.old(p.conversation)
-	intent := queue.Entry{State: queue.StateIntended, Purpose: p.draft.Purpose, IntendedAt: d.now()}.Of(*e)
+	intent := queue.Entry{State: queue.StateIntended, Purpose: p.draft.Purpose, IntendedAt: d.now()}.Of(*e).After(p.entry)
 	outcome, err = m.make(ctx, intent)
 	if !refusedAsDrawn(err) {
 		return outcome, err
@@ -228,7 +228,7 @@ func (d *Deliverer) skip(ctx context.Context, e ticket.Event, entry queue.Entry,
 	if preview {
 		return outcome, nil
 	}
-	_, err := d.Ledger.Write(ctx, e.Job(), entry, queue.Entry{State: queue.StateSkipped, At: d.now()}.Of(e))
+	_, err := d.Ledger.Write(ctx, e.Job(), entry, queue.Entry{State: queue.StateSkipped, At: d.now()}.Of(e).After(entry))
 	return outcome, err
 }
 

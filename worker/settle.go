@@ -51,7 +51,8 @@ func (w *Worker) keep(ctx context.Context, e ticket.Event, o ticket.Outcome) err
 // bury stores the dead letter first: were the process to die in between, the ledger would call a job dead that is not
 // among the dead letters.
 func (w *Worker) bury(ctx context.Context, e ticket.Event, f *ticket.Failure) error {
-	if err := w.queue.Bury(ctx, ticket.Bury(e, f, w.now())); err != nil {
+	now := w.now()
+	if err := w.queue.Bury(ctx, ticket.Bury(e, f, now)); err != nil {
 		return err
 	}
 	if e.Kind != ticket.KindClosed {
@@ -65,7 +66,8 @@ func (w *Worker) bury(ctx context.Context, e ticket.Event, f *ticket.Failure) er
 		return w.queue.Unbury(ctx, e)
 	}
 	dead := entry.Of(e)
-	dead.State, dead.Reason, dead.At = queue.StateDead, f.Reason, w.now()
+	dead.State, dead.Reason, dead.At = queue.StateDead, f.Reason, now
+	dead.DiedOf, dead.DiedAt = f.Reason, now
 	_, err = w.queue.Write(ctx, e.Job(), entry, dead)
 	return err // when the entry moved, another worker has the same event: it comes again, and its new state decides
 }

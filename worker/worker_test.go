@@ -55,7 +55,8 @@ func TestADeadLetterIsReplayedOnceTheCauseIsMended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := q.Replay(t.Context(), b, time.Now()); err != nil {
+	replayed := time.Now()
+	if _, _, err := q.Replay(t.Context(), b, replayed); err != nil {
 		t.Fatal(err)
 	}
 	await(t, attempts, ticket.ResultCreated)
@@ -64,6 +65,10 @@ func TestADeadLetterIsReplayedOnceTheCauseIsMended(t *testing.T) {
 	}
 	if len(world.tickets) != 1 {
 		t.Errorf("%d tickets", len(world.tickets))
+	}
+	entry, _, err := q.Look(t.Context(), "c1")
+	if err != nil || entry.State != queue.StateCreated || !entry.DiedAt.Equal(d.LastFailedAt) || entry.DiedOf != d.Reason || !entry.ReplayedAt.Equal(replayed) {
+		t.Errorf("the ledger has forgotten what was before: %+v, %v", entry, err)
 	}
 }
 

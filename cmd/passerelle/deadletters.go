@@ -224,7 +224,7 @@ func (c deadDiscardCommand) Run(ctx context.Context, std streams) error {
 		}
 		ids := []string{}
 		for _, b := range all {
-			if err := q.Discard(ctx, b); err != nil {
+			if err := q.Discard(ctx, b, time.Now()); err != nil {
 				return err
 			}
 			ids = append(ids, b.ID)

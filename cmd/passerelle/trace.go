@@ -33,8 +33,9 @@ type traced struct {
 	NextTryAt time.Time      `json:"next_try_at,omitzero"`
 	Attempts  int            `json:"attempts"`
 	Replays   int            `json:"replays"`
-	Steps     []step         `json:"steps"`   // oldest first
-	Answers   []surveyAnswer `json:"answers"` // the visitor's satisfaction answers that are not in the ticket yet
+	Discarded time.Time      `json:"discarded_at,omitzero"` // when an operator threw its dead letter away
+	Steps     []step         `json:"steps"`                 // oldest first
+	Answers   []surveyAnswer `json:"answers"`               // the visitor's satisfaction answers that are not in the ticket yet
 }
 
 // outcome is what became of something.
@@ -98,6 +99,7 @@ func (c traceCommand) Run(ctx context.Context, std streams) error {
 func tell(conversationID string, t queue.Trace, tries queueTries) traced {
 	s := traced{ConversationID: conversationID, Site: t.Entry.Site, Account: t.Entry.Account, Purpose: t.Entry.Purpose, Ref: t.Entry.Ref, Steps: []step{}, Answers: []surveyAnswer{}}
 	s.Attempts, s.Replays = t.Entry.Attempts, t.Entry.Replays
+	letter := false // of the conversation's end
 	for _, d := range t.Dead {
 		s.event(d.Event, outcomeDead)
 		if d.Event.Kind != ticket.KindClosed {
@@ -106,6 +108,7 @@ func tell(conversationID string, t queue.Trace, tries queueTries) traced {
 		}
 		s.Reason, s.Hint, s.Attempts, s.Replays = d.Reason, d.Hint, d.Attempts, d.Replays
 		s.Detail = &d.Detail
+		letter = true
 		s.add(d.LastFailedAt, "dead", "dead letter: "+string(d.Reason)+": "+d.Detail.Message)
 	}
 	for _, e := range t.Held {
@@ -123,6 +126,7 @@ func tell(conversationID string, t queue.Trace, tries queueTries) traced {
 	}
 	if t.Found {
 		s.ledger(t.Entry)
+		s.past(t.Entry.History(), letter)
 	}
 	if s.Outcome == "" {
 		s.Outcome = s.Answers[0].Outcome // only answers are known
@@ -147,9 +151,6 @@ func (s *traced) ledger(e queue.Entry) {
 			s.add(e.At, "skipped", "the site wants no ticket of it")
 		}
 	case queue.StateDead:
-		if s.Outcome != outcomeDead { // the letter itself says it
-			s.add(e.At, "dead", "dead letter: "+string(e.Reason))
-		}
 		if s.Outcome == "" {
 			s.Outcome, s.Reason = outcomeDead, e.Reason
 		}
@@ -167,6 +168,18 @@ func (s *traced) ledger(e queue.Entry) {
 	}
 }
 
+// past adds what happened to the dead letters. One that lies there says more of its death itself.
+func (s *traced) past(p queue.Past, letter bool) {
+	if !letter {
+		s.add(p.DiedAt, "dead", "dead letter: "+string(p.DiedOf))
+	}
+	s.add(p.ReplayedAt, "replayed", replayedText)
+	s.add(p.DiscardedAt, "discarded", "an operator discarded the dead letter; no ticket is made of it")
+	s.Discarded = p.DiscardedAt
+}
+
+const replayedText = "put back from the dead letters"
+
 // event adds what waits somewhere.
 func (s *traced) event(e ticket.Event, now outcome) {
 	s.Site, s.Account = cmp.Or(e.Site, s.Site), cmp.Or(e.Account, s.Account)
@@ -180,7 +193,7 @@ func (s *traced) event(e ticket.Event, now outcome) {
 	s.add(e.OccurredAt, "ended", "iAdvize says that the conversation ended")
 	s.add(e.ReceivedAt, "received", "the end of the conversation was stored")
 	s.add(e.FirstFailedAt, "failed", "failed for the first time")
-	s.add(e.RevivedAt, "replayed", "put back from the dead letters")
+	s.add(e.RevivedAt, "replayed", replayedText)
 }
 
 func answered(s *ticket.Satisfaction) string {

@@ -92,6 +92,21 @@ func TestTraceTellsWhereAConversationIs(t *testing.T) {
 			_, writeErr := q.Write(ctx, "replayed", queue.Entry{}, queue.Entry{State: queue.StateDead, At: at.Add(time.Minute)})
 			return errors.Join(err, writeErr)
 		}, has{outcomeQueued, []string{"ended", "received", "failed", "dead", "replayed"}, nil}},
+		{"remade", func(ctx context.Context, q *queue.Queue) error {
+			e := event("remade")
+			e.RevivedAt, e.Replays = at.Add(time.Hour), 1
+			dead := queue.Entry{State: queue.StateDead, Reason: failure.Reason, At: at.Add(time.Minute)}.Of(event("remade")) // as older versions wrote it
+			made := queue.Entry{State: queue.StateCreated, Ref: ref, IntendedAt: at.Add(2 * time.Hour), At: at.Add(3 * time.Hour)}.Of(e).After(dead)
+			_, err := q.Write(ctx, "remade", queue.Entry{}, made)
+			return err
+		}, has{outcomeCreated, []string{"received", "dead", "replayed", "intended", "created"}, nil}},
+		{"discarded", func(ctx context.Context, q *queue.Queue) error {
+			if err := q.Bury(ctx, ticket.Bury(event("discarded"), failure, at.Add(time.Minute))); err != nil {
+				return err
+			}
+			b, err := q.DeadLetter(ctx, "discarded")
+			return errors.Join(err, q.Discard(ctx, b, at.Add(time.Hour)))
+		}, has{outcomeDead, []string{"received", "dead", "discarded"}, nil}},
 		{"uncertain", func(ctx context.Context, q *queue.Queue) error {
 			_, err := q.Write(ctx, "uncertain", queue.Entry{}, queue.Entry{State: queue.StateIntended, IntendedAt: at, At: at})
 			return err
@@ -131,6 +146,10 @@ func TestTraceTellsWhereAConversationIs(t *testing.T) {
 		case "queued":
 			if s.WaitsFor != "a worker process: none answers" {
 				t.Errorf("queued: %+v", s)
+			}
+		case "discarded":
+			if !s.Discarded.Equal(at.Add(time.Hour)) || s.Reason != failure.Reason {
+				t.Errorf("discarded: %+v", s)
 			}
 		case "held":
 			if s.HeldFor == "" || time.Until(s.NextTryAt) < 30*time.Minute {

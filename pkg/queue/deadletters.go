@@ -111,15 +111,56 @@ func (q *Queue) walkDead(ctx context.Context, subject string, see func(Buried) e
 	return err
 }
 
-// Discard takes a dead letter away, unless a newer one has taken its place.
-func (q *Queue) Discard(ctx context.Context, b Buried) error {
+// Discard throws a dead letter away for good, unless it was replayed or a newer one has taken its place. The ledger keeps
+// that it was discarded, so that neither a sweep nor a backfill takes the conversation up again.
+func (q *Queue) Discard(ctx context.Context, b Buried, now time.Time) error {
+	lies, err := q.lies(ctx, b)
+	if err != nil || !lies {
+		return err
+	}
+	if b.Event.Kind == ticket.KindClosed && b.Reason != ticket.ReasonMalformed { // whose conversation is not known
+		if err := q.noteDiscarded(ctx, b, now); err != nil {
+			return fmt.Errorf("discard dead letter %s: %w", b.ID, err)
+		}
+	}
+	return q.takeAway(ctx, b)
+}
+
+// noteDiscarded writes it into the ledger, unless the conversation has become something else meanwhile. The ledger may
+// have forgotten the job, which the dead letter outlives.
+func (q *Queue) noteDiscarded(ctx context.Context, b Buried, now time.Time) error {
+	for {
+		old, found, err := q.Look(ctx, b.Event.Job())
+		if err != nil {
+			return err
+		}
+		e := old
+		if !found {
+			e = Entry{State: StateDead, Reason: b.Reason, At: b.LastFailedAt}.Of(b.Event)
+		}
+		if e.State != StateDead {
+			return nil
+		}
+		e.Past = e.History()
+		e.DiscardedAt = now
+		if _, err = q.Write(ctx, b.Event.Job(), old, e); !errors.Is(err, ErrMoved) {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// takeAway takes a dead letter from where it lies, unless a newer one has taken its place.
+func (q *Queue) takeAway(ctx context.Context, b Buried) error {
 	err := q.dead.DeleteMsg(ctx, b.sequence)
 	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
-		return fmt.Errorf("discard dead letter %s: %w", b.ID, err)
+		return fmt.Errorf("take dead letter %s away: %w", b.ID, err)
 	}
 	if err != nil {
 		if _, still := q.dead.GetMsg(ctx, b.sequence); still == nil {
-			return fmt.Errorf("discard dead letter %s: %w", b.ID, err)
+			return fmt.Errorf("take dead letter %s away: %w", b.ID, err)
 		}
 	}
 	return nil

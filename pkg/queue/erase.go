@@ -128,6 +128,7 @@ func (q *Queue) noteErased(ctx context.Context, erased *Erased, now time.Time) e
 			return err
 		}
 		e := old
+		e.Past = old.History()
 		e.ErasedAt, e.At = now, now
 		switch {
 		case old.ID != 0:

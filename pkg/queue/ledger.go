@@ -38,6 +38,7 @@ type Entry struct {
 	At         time.Time      `json:"at"`
 	ErasedAt   time.Time      `json:"erased_at,omitzero"` // when the visitor's data was erased; no ticket is made any more
 	ticket.Ref
+	Past
 
 	// When the answers that are in the ticket were given, by iAdvize's clock.
 	ScoreAt          time.Time `json:"score_at,omitzero"`
@@ -45,6 +46,14 @@ type Entry struct {
 	CommentAt        time.Time `json:"comment_at,omitzero"`
 
 	revision uint64 // 0: not in the ledger yet
+}
+
+// Past is what happened to a job's dead letters, and outlives them. Of each only the last time is kept.
+type Past struct {
+	DiedAt      time.Time     `json:"died_at,omitzero"`
+	DiedOf      ticket.Reason `json:"died_of,omitempty"`
+	ReplayedAt  time.Time     `json:"replayed_at,omitzero"`
+	DiscardedAt time.Time     `json:"discarded_at,omitzero"` // an operator threw the dead letter away
 }
 
 // ErrMoved says that another worker has written the same entry meanwhile.
@@ -102,7 +111,28 @@ func (q *Queue) Forget(ctx context.Context, job ticket.Job, e Entry) error {
 func (e Entry) Of(event ticket.Event) Entry {
 	e.Site, e.Account = event.Site, event.Account
 	e.ReceivedAt, e.Attempts, e.Replays = event.ReceivedAt, event.Attempts, event.Replays
+	if event.RevivedAt.After(e.ReplayedAt) {
+		e.ReplayedAt = event.RevivedAt
+	}
 	return e
+}
+
+// After keeps in the entry what happened to the job before, where prior is the entry that it takes the place of.
+func (e Entry) After(prior Entry) Entry {
+	replayed := e.ReplayedAt
+	e.Past = prior.History()
+	if replayed.After(e.ReplayedAt) {
+		e.ReplayedAt = replayed
+	}
+	return e
+}
+
+// History gives the entry's past; of one that an older version wrote as much as it says.
+func (e Entry) History() Past {
+	if e.State == StateDead && e.DiedAt.IsZero() {
+		e.DiedAt, e.DiedOf = e.At, e.Reason
+	}
+	return e.Past
 }
 
 // Newer tells whether an answer given at that time is later than what is in the ticket.

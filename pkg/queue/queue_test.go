@@ -225,7 +225,7 @@ func TestDeadLetters(t *testing.T) {
 	if err := q.DeadLetters(t.Context(), queue.Filter{}, func(queue.Buried) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("the walk's error = %v, want its caller's", err)
 	}
-	if err := errors.Join(q.Discard(t.Context(), b), q.Discard(t.Context(), b)); err != nil {
+	if err := errors.Join(q.Discard(t.Context(), b, time.Now()), q.Discard(t.Context(), b, time.Now())); err != nil {
 		t.Errorf("discard twice: %v", err)
 	}
 	if err := q.Unbury(t.Context(), closed("c1")); err != nil {
@@ -394,7 +394,7 @@ func TestAServerOutOfReach(t *testing.T) {
 		"bury":    q.Bury(ctx, ticket.DeadLetter{}),
 		"unbury":  q.Unbury(ctx, closed("c1")),
 		"replay":  replayErr,
-		"discard": q.Discard(ctx, queue.Buried{}),
+		"discard": q.Discard(ctx, queue.Buried{}, time.Now()),
 		"release": q.Release(ctx, queue.Held{}),
 		"letters": q.DeadLetters(ctx, queue.Filter{}, func(queue.Buried) error { return nil }),
 	} {

@@ -35,13 +35,13 @@ func (q *Queue) Replay(ctx context.Context, b Buried, now time.Time) (Replayed, 
 			return "", ticket.Ref{}, fmt.Errorf("replay %s: %w", b.ID, err)
 		}
 		if found && entry.State == StateCreated {
-			return ReplayCreated, entry.Ref, q.Discard(ctx, b)
+			return ReplayCreated, entry.Ref, q.takeAway(ctx, b)
 		}
 	}
 	if _, err := q.Publish(ctx, b.Revive(now)); err != nil {
 		return "", ticket.Ref{}, fmt.Errorf("replay %s: %w", b.ID, err)
 	}
-	return ReplayStored, ticket.Ref{}, q.Discard(ctx, b)
+	return ReplayStored, ticket.Ref{}, q.takeAway(ctx, b)
 }
 
 // lies tells whether the dead letter is still where it was read. A walk may have read it long ago.
