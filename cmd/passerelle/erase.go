@@ -70,7 +70,7 @@ func (c eraseCommand) Run(ctx context.Context, std streams) error {
 			err = result.print(std)
 		}
 		if err == nil && len(result.Unread) > 0 {
-			err = fmt.Errorf("the visitor of %d conversations could not be found out; erase those that are the visitor's by --conversation ID", len(result.Unread))
+			err = fmt.Errorf("the visitor of %s could not be found out; erase those that are the visitor's by --conversation ID", plural(len(result.Unread), "conversation"))
 		}
 		return err
 	})
@@ -89,7 +89,17 @@ func (c eraseCommand) find(ctx context.Context, std streams, e environment, q *q
 	}
 	result.LookedAt = len(stored)
 	for _, id := range c.Conversation {
-		result.Conversations = append(result.Conversations, queue.Erased{ConversationID: id})
+		_, known := stored[ticket.JobOf(id)]
+		if !known {
+			entry, found, err := q.Look(ctx, ticket.JobOf(id))
+			if err != nil {
+				return result, err
+			}
+			known = found && !entry.OnlyErased()
+		}
+		result.Conversations = append(result.Conversations, queue.Erased{ConversationID: id, Known: known})
+	}
+	for _, id := range c.Conversation { // one may be named twice
 		delete(stored, ticket.JobOf(id))
 	}
 	if c.Visitor == "" {
@@ -118,7 +128,7 @@ func (c eraseCommand) find(ctx context.Context, std streams, e environment, q *q
 			case why != "":
 				result.Unread = append(result.Unread, unread{event.ConversationID, why})
 			case is:
-				result.Conversations = append(result.Conversations, queue.Erased{ConversationID: event.ConversationID})
+				result.Conversations = append(result.Conversations, queue.Erased{ConversationID: event.ConversationID, Known: true})
 			}
 			return ctx.Err()
 		})
@@ -175,16 +185,41 @@ func (r *erasure) erase(ctx context.Context, q *queue.Queue) error {
 	return errors.Join(failed, err)
 }
 
+// headline says of how many conversations something was erased.
+func (r *erasure) headline(out *strings.Builder) {
+	known, unknown := 0, []string{}
+	for _, c := range r.Conversations {
+		if c.Known {
+			known++
+		} else {
+			unknown = append(unknown, c.ConversationID)
+		}
+	}
+	is, done := "was", "Erased"
+	if r.DryRun {
+		is, done = "is", "Would erase"
+	}
+	switch {
+	case known > 0:
+		fmt.Fprintf(out, "%s what %s held of %s; something %s held of %s in all.\n", done, is, plural(known, "conversation"), is, plural(r.LookedAt, "conversation"))
+	case len(unknown) > 0:
+		fmt.Fprintf(out, "Nothing %s held of %s.\n", is, strings.Join(unknown, ", "))
+	default:
+		fmt.Fprintf(out, "Found nothing to erase; something is held of %s in all.\n", plural(r.LookedAt, "conversation"))
+	}
+}
+
 func (r *erasure) print(std streams) error {
 	var out strings.Builder
-	done := "Erased"
-	if r.DryRun {
-		done = "Would erase"
-	}
-	fmt.Fprintf(&out, "%s what is held of %d conversations, of %d of which something was held.\n", done, len(r.Conversations), r.LookedAt)
+	r.headline(&out)
 	for _, c := range r.Conversations {
 		fmt.Fprintf(&out, "  %s", c.ConversationID)
-		if !r.DryRun {
+		switch {
+		case !c.Known && r.DryRun:
+			out.WriteString("  nothing is held of it, and nothing is known of it, unless it was erased before: check the id")
+		case !c.Known:
+			out.WriteString("  nothing was held of it, and nothing is known of it, unless it was erased before: check the id. It is noted that it was erased, so that no ticket is made of it")
+		case !r.DryRun:
 			fmt.Fprintf(&out, "  events %d, held %d, dead letters %d", c.Events, c.Held, c.DeadLetters)
 		}
 		switch {
@@ -214,7 +249,7 @@ func printErasures(ctx context.Context, std streams, q *queue.Queue) error {
 		return printJSON(std, all)
 	}
 	for _, e := range all {
-		if _, err := fmt.Fprintf(std.out, "%s  %s  %d conversations: events %d, held %d, dead letters %d\n", e.ID, localTime(e.At), len(e.Conversations), e.Events, e.Held, e.DeadLetters); err != nil {
+		if _, err := fmt.Fprintf(std.out, "%s  %s  %s: events %d, held %d, dead letters %d\n", e.ID, localTime(e.At), plural(len(e.Conversations), "conversation"), e.Events, e.Held, e.DeadLetters); err != nil {
 			return err
 		}
 	}

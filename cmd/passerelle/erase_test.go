@@ -82,7 +82,7 @@ func TestEraseFindsAVisitorsConversations(t *testing.T) {
 		t.Errorf("dry run: %d %s %+v", status, errOut, e)
 	}
 	e, errOut, status = erase(t, "ADA@example.com\n", "--visitor", "-", "--conversation", numbered(3), "--conversation", numbered(4))
-	if status != 0 || e.ID == "" || len(e.Conversations) != 4 || len(e.Unread) != 0 {
+	if status != 0 || e.ID == "" || len(e.Conversations) != 4 || !e.Conversations[0].Known || len(e.Unread) != 0 {
 		t.Fatalf("%d %s %+v", status, errOut, e)
 	}
 	for _, c := range e.Conversations {
@@ -128,6 +128,31 @@ func TestEraseFindsAVisitorsConversations(t *testing.T) {
 	p.end()
 	if n := len(w.account.Tickets()); n != 0 {
 		t.Errorf("%d tickets", n)
+	}
+}
+
+func TestEraseOfAMisspeltConversationSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PASSERELLE_DATA_DIR", dir)
+	t.Setenv("PASSERELLE_NATS_URL", "")
+	store(t, dir, func(q *queue.Queue) { bury(t, q, 1, ticket.ReasonRejected) })
+	for _, tc := range []struct {
+		args, says string
+	}{
+		{"--conversation typo --dry-run", "Nothing is held of typo.\n"},
+		{"--conversation typo", "Nothing was held of typo.\n"},
+		{"--conversation typo", "Nothing was held of typo.\n"}, // what the first one left is nothing known
+		{"--conversation " + numbered(0) + " --dry-run", "Would erase what is held of 1 conversation; something is held of 1 conversation in all.\n"},
+		{"--conversation typo --conversation " + numbered(0), "Erased what was held of 1 conversation; something was held of 1 conversation in all.\n"},
+		{"--conversation " + numbered(0), "Nothing was held of " + numbered(0) + ".\n"},
+	} {
+		out, errOut, status := says("", append([]string{"erase"}, strings.Fields(tc.args)...)...)
+		if status != 0 || !strings.HasPrefix(out, tc.says) || strings.Contains(tc.args, "typo") != strings.Contains(out, "  typo  nothing ") {
+			t.Errorf("%s: status %d %s\n%s", tc.args, status, errOut, out)
+		}
+	}
+	if out, _, status := says("", "erase", "--records"); status != 0 || strings.Count(out, "  1 conversation: ") != 3 {
+		t.Errorf("records: %d\n%s", status, out)
 	}
 }
 

@@ -83,6 +83,7 @@ type Erased struct {
 	Events         int    `json:"events"`
 	Held           int    `json:"held"`
 	DeadLetters    int    `json:"dead_letters"`
+	Known          bool   `json:"known"`               // something was stored of it, or the ledger knew it
 	Uncertain      bool   `json:"uncertain,omitempty"` // a call that makes its ticket may be under way, or have been made
 	ticket.Ref            // its ticket, which stays in Zendesk; zero when none is known
 }
@@ -106,6 +107,7 @@ func (q *Queue) Erase(ctx context.Context, conversationID string, now time.Time)
 				}
 				n++
 				*place.count(&erased)++
+				erased.Known = true
 				return err
 			})
 			if err != nil {
@@ -123,10 +125,11 @@ func (q *Queue) Erase(ctx context.Context, conversationID string, now time.Time)
 func (q *Queue) noteErased(ctx context.Context, erased *Erased, now time.Time) error {
 	job := ticket.JobOf(erased.ConversationID)
 	for {
-		old, _, err := q.Look(ctx, job)
+		old, found, err := q.Look(ctx, job)
 		if err != nil {
 			return err
 		}
+		erased.Known = found && !old.OnlyErased()
 		e := old
 		e.Past = old.History()
 		e.ErasedAt, e.At = now, now
@@ -144,6 +147,11 @@ func (q *Queue) noteErased(ctx context.Context, erased *Erased, now time.Time) e
 			return err
 		}
 	}
+}
+
+// OnlyErased tells whether the ledger knows nothing of the job but that an erasure named it.
+func (e Entry) OnlyErased() bool {
+	return e.State == StateSkipped && !e.ErasedAt.IsZero() && e.ReceivedAt.IsZero() && e.Site == ""
 }
 
 // Erasure is the record that a visitor's data was erased. It holds no personal data, and is kept for 3 years.

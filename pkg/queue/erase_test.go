@@ -110,7 +110,7 @@ func TestEraseKeepsWhatTheLedgerKnowsOfTickets(t *testing.T) {
 			t.Fatal(err)
 		}
 		erased, err := q.Erase(ctx, tc.id, time.Now())
-		if err != nil || erased.Ref != tc.entry.Ref || erased.Uncertain != tc.uncertain {
+		if err != nil || !erased.Known || erased.Ref != tc.entry.Ref || erased.Uncertain != tc.uncertain {
 			t.Errorf("%s: %+v, %v", tc.id, erased, err)
 		}
 		if e, _, err := q.Look(ctx, ticket.Job(tc.id)); err != nil || e.State != tc.want || e.ErasedAt.IsZero() {
@@ -118,6 +118,19 @@ func TestEraseKeepsWhatTheLedgerKnowsOfTickets(t *testing.T) {
 		}
 		if _, err := q.Write(ctx, ticket.Job(tc.id), before, before); !errors.Is(err, queue.ErrMoved) {
 			t.Errorf("%s: a worker in between got through: %v", tc.id, err)
+		}
+	}
+}
+
+func TestEraseTellsWhetherAnythingWasKnown(t *testing.T) {
+	q, _ := open(t)
+	publish(t, q, closed("c1"), queue.Accepted)
+	for _, tc := range []struct {
+		id    string
+		known bool
+	}{{"c1", true}, {"typo", false}, {"typo", false}} {
+		if erased, err := q.Erase(t.Context(), tc.id, time.Now()); err != nil || erased.Known != tc.known {
+			t.Errorf("%+v, %v; want known %v", erased, err, tc.known)
 		}
 	}
 }
