@@ -266,12 +266,13 @@ func TestBudgetsAreReported(t *testing.T) {
 	q := openQueue(t)
 	d := deliverer(newTown(), q, Settings{})
 	d.Budget = func(account string) (queue.LaneBudget, bool) {
-		return queue.LaneBudget{Limit: 400, Remaining: 12, Reserve: 80}, account != "unknown"
+		left := 12
+		return queue.LaneBudget{Limit: 400, Remaining: &left, Reserve: 80}, account != "unknown"
 	}
 	w := New(q, d, zerolog.Nop(), nil)
 	w.gates.fail(&ticket.Failure{Gate: "zendesk/acme", Limited: true, After: time.Minute})
 	reports := w.laneReports([]string{"acme", "other", "unknown"})
-	if len(reports) != 2 || reports[0].State != queue.LaneLimited || reports[0].Budget.Remaining != 12 || reports[1].Gate != "zendesk/other" || reports[1].State != queue.LaneOpen {
+	if len(reports) != 2 || reports[0].State != queue.LaneLimited || *reports[0].Budget.Remaining != 12 || reports[1].Gate != "zendesk/other" || reports[1].State != queue.LaneOpen {
 		t.Errorf("reports = %+v", reports)
 	}
 }

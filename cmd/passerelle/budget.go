@@ -40,7 +40,11 @@ func (c *clients) budget(name string) (queue.LaneBudget, bool) {
 		return queue.LaneBudget{}, false
 	}
 	s := c.budgets.State(name)
-	return queue.LaneBudget{Limit: s.Limit, Remaining: max(s.Remaining, 0), Reserve: s.Reserve, BlockedUntil: s.BlockedUntil}, true
+	b := queue.LaneBudget{Limit: s.Limit, Reserve: s.Reserve, BlockedUntil: s.BlockedUntil}
+	if s.Remaining >= 0 {
+		b.Remaining = &s.Remaining
+	}
+	return b, true
 }
 
 const (

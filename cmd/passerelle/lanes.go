@@ -119,7 +119,11 @@ func callsLeft(b *queue.LaneBudget) string {
 	if b == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d, %d not for us", b.Remaining, b.Limit, b.Reserve)
+	left := "not known yet"
+	if b.Remaining != nil {
+		left = fmt.Sprint(*b.Remaining)
+	}
+	return fmt.Sprintf("%s, of %d; %d not for us", left, b.Limit, b.Reserve)
 }
 
 func whyLane(l queue.Lane) string {

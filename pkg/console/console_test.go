@@ -28,8 +28,8 @@ func (s store) DeadLetters(_ context.Context, _ queue.Filter, see func(queue.Bur
 func (s store) Lanes(_ context.Context, query queue.LanesQuery) (queue.Overview, error) {
 	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	o := queue.Overview{Lanes: []queue.Lane{
-		{Account: "acme", State: queue.LaneDown, Held: 3, Escalated: 1, OldestAt: at, Since: at, Until: at.Add(time.Minute), NextWakeAt: at.Add(time.Hour), Failure: "refused <401>", Hint: "mend it"},
-		{Account: "shy", State: queue.LanePaused, Since: at, Hint: "passerelle lanes resume shy"},
+		{Account: "acme", State: queue.LaneDown, Held: 3, Escalated: 1, OldestAt: at, Since: at, Until: at.Add(time.Minute), NextWakeAt: at.Add(time.Hour), Failure: "refused <401>", Hint: "mend it", Budget: &queue.LaneBudget{Limit: 400, Reserve: 80}},
+		{Account: "shy", State: queue.LanePaused, Since: at, Hint: "passerelle lanes resume shy", Budget: &queue.LaneBudget{Limit: 400, Remaining: new(int), Reserve: 80}},
 	}, Connections: []queue.LaneReport{{Gate: "iadvize/main", State: queue.LaneDown, Failure: "no answer"}}}
 	if query.All {
 		o.Lanes = append(o.Lanes, queue.Lane{Account: query.Accounts[0], State: queue.LaneOpen})
@@ -74,6 +74,8 @@ func TestConsole(t *testing.T) {
 		{"page says why", well, "/", "", 200, "refused &lt;401&gt;<br>mend it"},
 		{"page says when", well, "/", "", 200, "<td>2026-03-01 11:00:00 UTC</td>"},
 		{"page says what to do", well, "/", "", 200, "An operator paused it.<br><code>passerelle lanes resume shy</code>"},
+		{"page says what is not known", well, "/", "", 200, "<td>not known yet, of 400; 80 not for us</td>"},
+		{"page says that nothing is left", well, "/", "", 200, "<td>0, of 400; 80 not for us</td>"},
 		{"page has the connections", well, "/", "", 200, "iadvize/main is down: no answer"},
 		{"page says that nobody works", well, "/", "", 200, "No worker process answers"},
 		{"letters", well, "/api/deadletters", "", 200, `"reason":"site_unknown"`},

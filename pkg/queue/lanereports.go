@@ -27,9 +27,9 @@ const (
 
 // LaneBudget is what an account allows in calls a minute, as a worker process knows it.
 type LaneBudget struct {
-	Limit        int       `json:"limit"`     // of the account
-	Remaining    int       `json:"remaining"` // of the current minute
-	Reserve      int       `json:"reserve"`   // left to the account's people and other integrations
+	Limit        int       `json:"limit"`               // of the account
+	Remaining    *int      `json:"remaining,omitempty"` // of the current minute; nil: the account has not told
+	Reserve      int       `json:"reserve"`             // left to the account's people and other integrations
 	BlockedUntil time.Time `json:"blocked_until,omitzero"`
 }
 
@@ -138,7 +138,10 @@ func readLanesAnswer(data []byte) (lanesAnswer, bool) {
 			r.Reason = "" // nothing is wrong with it
 		}
 		if b := r.Budget; b != nil {
-			for _, n := range []*int{&b.Limit, &b.Remaining, &b.Reserve} {
+			for _, n := range []*int{&b.Limit, b.Remaining, &b.Reserve} {
+				if n == nil {
+					continue
+				}
 				*n = min(max(*n, 0), maxBudgetCalls)
 			}
 		}

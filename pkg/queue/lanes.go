@@ -134,9 +134,9 @@ func (o *Overview) connection(r LaneReport) {
 }
 
 // learn takes in what a process says of the account. Of several the one that knows of more trouble is right: the others
-// have not tried lately. The smallest budget counts: without Redis each process has a share of its own.
+// have not tried lately.
 func (l *Lane) learn(r LaneReport) {
-	if b := r.Budget; b != nil && (l.Budget == nil || b.Remaining < l.Budget.Remaining) {
+	if b := r.Budget; b != nil && b.smaller(l.Budget) {
 		l.Budget = b
 	}
 	if r.State == LaneOpen || worse[r.State] < worse[l.State] || r.State == l.State && !r.Until.After(l.Until) {
@@ -144,6 +144,19 @@ func (l *Lane) learn(r LaneReport) {
 	}
 	l.State, l.Since, l.Until = r.State, r.Since, r.Until
 	l.Reason, l.Failure, l.Hint = r.Reason, r.Failure, r.Hint
+}
+
+// smaller tells which of two processes' words counts: without Redis each has a share of its own, and may not have heard
+// from the account lately.
+func (b *LaneBudget) smaller(than *LaneBudget) bool {
+	switch {
+	case than == nil:
+		return true
+	case b.Remaining == nil:
+		return false
+	default:
+		return than.Remaining == nil || *b.Remaining < *than.Remaining
+	}
 }
 
 // pause notes an operator's pause, which counts before all that workers say.

@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -156,29 +157,39 @@ func TestLanes(t *testing.T) {
 			t.Errorf("asked for %v", accounts)
 		}
 		return []queue.LaneReport{
-			{Gate: "zendesk/acme", State: queue.LaneDown, Since: first, Until: until, Reason: ticket.ReasonCredentialsRefused, Failure: "refused", Hint: "mend it", Budget: &queue.LaneBudget{Limit: 400, Remaining: 300, Reserve: 80}},
+			{Gate: "zendesk/acme", State: queue.LaneDown, Since: first, Until: until, Reason: ticket.ReasonCredentialsRefused, Failure: "refused", Hint: "mend it", Budget: budget(300)},
 			{Gate: "iadvize/main", State: queue.LaneDown, Until: until},
 			{Gate: "zendesk/shy", State: queue.LaneDown, Until: until},
 		}
 	})
 	answers(t, connect(t, server), "p2", func([]string) []queue.LaneReport {
 		return []queue.LaneReport{
-			{Gate: "zendesk/acme", State: queue.LaneLimited, Until: until.Add(time.Hour), Budget: &queue.LaneBudget{Limit: 400, Remaining: 12, Reserve: 80}},
-			{Gate: "zendesk/Odd name", State: queue.LaneLimited, Until: until, Reason: ticket.ReasonExpired},
+			{Gate: "zendesk/acme", State: queue.LaneLimited, Until: until.Add(time.Hour), Budget: budget(12)},
+			{Gate: "zendesk/Odd name", State: queue.LaneLimited, Until: until, Reason: ticket.ReasonExpired, Budget: budget(0)},
 		}
 	})
+	answers(t, connect(t, server), "p3", func([]string) []queue.LaneReport {
+		unknown := &queue.LaneBudget{Limit: 400, Reserve: 80}
+		return []queue.LaneReport{{Gate: "zendesk/acme", State: queue.LaneOpen, Budget: unknown}, {Gate: "zendesk/Odd name", State: queue.LaneOpen, Budget: unknown}, {Gate: "zendesk/shy", State: queue.LaneOpen, Budget: unknown}}
+	})
 	o := overview(t, q, queue.LanesQuery{Accounts: []string{"acme", "idle"}})
-	if o.Workers != 2 || len(o.Lanes) != 3 || len(o.Connections) != 1 || o.Connections[0].Gate != "iadvize/main" {
+	if o.Workers != 3 || len(o.Lanes) != 3 || len(o.Connections) != 1 || o.Connections[0].Gate != "iadvize/main" {
 		t.Fatalf("overview = %+v", o)
 	}
+	// What one process knows goes before what another one does not, and nothing left is not the same as not known.
+	budgets := []string{`{"limit":400,"remaining":12,"reserve":80}`, `{"limit":400,"reserve":80}`, `{"limit":400,"remaining":0,"reserve":80}`}
 	for i, want := range []queue.Lane{
 		{Account: "acme", State: queue.LaneDown, Held: 2, Escalated: 1, OldestAt: first, Since: first, Until: until, Reason: ticket.ReasonCredentialsRefused, Failure: "refused", Hint: "mend it"},
 		{Account: "shy", State: queue.LanePaused, Held: 1, OldestAt: first, Since: first, Failure: "no answer in time", Hint: "passerelle lanes resume shy", Why: "a person asked for it"},
 		{Account: "Odd name", State: queue.LaneLimited, Held: 1, OldestAt: first, Until: until, Failure: "no answer in time"},
 	} {
 		got := o.Lanes[i]
-		if got.Budget != nil && got.Budget.Remaining != 12 {
-			t.Errorf("budget = %+v", got.Budget)
+		raw, err := json.Marshal(got.Budget)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(raw) != budgets[i] {
+			t.Errorf("%s: budget = %s, want %s", want.Account, raw, budgets[i])
 		}
 		if wakes := !got.NextWakeAt.IsZero(); wakes != (want.State != queue.LanePaused) {
 			t.Errorf("%s: next wake %s", want.Account, got.NextWakeAt)
@@ -191,6 +202,10 @@ func TestLanes(t *testing.T) {
 	if o := overview(t, q, queue.LanesQuery{Accounts: []string{"acme", "idle"}, All: true}); len(o.Lanes) != 4 || o.Lanes[3].Account != "idle" || o.Lanes[3].State != queue.LaneOpen {
 		t.Errorf("all: %+v", o.Lanes)
 	}
+}
+
+func budget(remaining int) *queue.LaneBudget {
+	return &queue.LaneBudget{Limit: 400, Remaining: &remaining, Reserve: 80}
 }
 
 func TestManyLanesComeInParts(t *testing.T) {
