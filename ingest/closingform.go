@@ -25,13 +25,13 @@ type formField struct {
 func (h *Handler) closingForm(w http.ResponseWriter, r *http.Request) {
 	signers := h.signers(r.Header.Get(iadvize.SignatureHeader), []byte(r.URL.RawQuery))
 	if len(signers) == 0 {
-		h.refuse(w, r, http.StatusUnauthorized, "x-iadvize-signature is missing or wrong")
+		h.refuse(w, r, h.countForm, http.StatusUnauthorized, "x-iadvize-signature is missing or wrong")
 		return
 	}
 	query := r.URL.Query()
 	platform, project, ok := websiteID(query.Get("idWebsite"))
 	if !ok {
-		h.refuse(w, r, http.StatusBadRequest, "idWebsite is not one such as ha-1234")
+		h.refuse(w, r, h.countForm, http.StatusBadRequest, "idWebsite is not one such as ha-1234")
 		return
 	}
 	fields := []formField{} // an empty list, never null
@@ -47,6 +47,7 @@ func (h *Handler) closingForm(w http.ResponseWriter, r *http.Request) {
 			formField{ID: iadvize.FieldEscalate, Label: labels.Escalate, Type: "CHECKBOX"},
 			formField{ID: iadvize.FieldPrivateNote, ParentID: iadvize.FieldEscalate, Label: note, Type: "TEXTAREA"})
 	}
+	h.countForm("given")
 	answer(w, http.StatusOK, fields)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,6 +52,8 @@ func (c *counts) Webhook(status string) {
 	defer c.mu.Unlock()
 	c.all[status]++
 }
+
+func (c *counts) ClosingForm(answer string) { c.Webhook("form " + answer) }
 
 func openQueue(t *testing.T) *queue.Queue {
 	t.Helper()
@@ -136,8 +139,9 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", tc.name, status, answer, tc.status, tc.answer)
 		}
 	}
-	if seen.all["accepted"] != 4 || seen.all["Unauthorized"] != 3 {
-		t.Errorf("counted %v", seen.all)
+	want := map[string]int{"accepted": 4, "duplicate": 1, "ignored": 2, "unauthorized": 3, "malformed": 1, "too_large": 1}
+	if !maps.Equal(seen.all, want) {
+		t.Errorf("counted %v, want %v", seen.all, want)
 	}
 	r, err := q.Receive(t.Context())
 	if err != nil {
@@ -174,10 +178,13 @@ func (broken) Look(context.Context, ticket.Job) (queue.Entry, bool, error) {
 }
 
 func TestWhatIsNotStoredIsNotAccepted(t *testing.T) {
-	url, _ := serve(t, broken{})
+	url, seen := serve(t, broken{})
 	status, answer, header := send(t, url, closed, iadvize.Sign("old", []byte(closed)))
 	if status != 503 || header.Get("Retry-After") == "" || strings.Contains(answer, "disk") {
 		t.Errorf("%d %s %v", status, answer, header)
+	}
+	if want := map[string]int{"not_stored": 1}; !maps.Equal(seen.all, want) {
+		t.Errorf("counted %v, want %v", seen.all, want)
 	}
 }
 
@@ -199,7 +206,7 @@ func TestABodyThatStops(t *testing.T) {
 }
 
 func TestClosingForm(t *testing.T) {
-	url, _ := serve(t, broken{})
+	url, seen := serve(t, broken{})
 	const french = `[{"id":"create_escalation_ticket","label":"Créer un ticket d'escalade","fieldType":"CHECKBOX","isRequired":false},` +
 		`{"id":"private_note","idParent":"create_escalation_ticket","label":"Note pour le SAV","fieldType":"TEXTAREA","isRequired":false}]`
 	for _, tc := range []struct {
@@ -226,6 +233,9 @@ func TestClosingForm(t *testing.T) {
 		if status, answer, _ := do(t, request); status != tc.status || !strings.Contains(answer, tc.answer) {
 			t.Errorf("%s: %d %s", tc.query, status, answer)
 		}
+	}
+	if want := map[string]int{"form given": 6, "form malformed": 3, "form unauthorized": 1}; !maps.Equal(seen.all, want) {
+		t.Errorf("counted %v, want %v", seen.all, want)
 	}
 }
 

@@ -34,7 +34,7 @@ func (h *Handler) keep(ctx context.Context, w http.ResponseWriter, event ticket.
 	stored, err := h.persist(ctx, event)
 	if err != nil {
 		h.trouble.refused(err, h.now())
-		h.count(http.StatusText(http.StatusServiceUnavailable))
+		h.countWebhook(refusals[http.StatusServiceUnavailable])
 		w.Header().Set("Retry-After", retryAfter)
 		answer(w, http.StatusServiceUnavailable, map[string]string{"error": "the event could not be stored; send it again"})
 		return

@@ -18,7 +18,7 @@ import (
 
 // SweepMeter is told what sweeps find. It must not block.
 type SweepMeter interface {
-	// Swept counts a conversation that was found; the stage is missing for one that was queued.
+	// Swept counts a conversation when a sweep first comes by; the stage is missing for one that is queued then.
 	Swept(account, stage string)
 	SweepFailed(connection string)
 	// SweptUntil says that everything that ended at the site before is known.
@@ -168,11 +168,11 @@ func (s *Sweep) site(ctx context.Context, site ticket.Site, list ClosedList) err
 	if at.After == "" {
 		at = queue.Place{From: s.from(site, p, now)}
 	}
-	queued := 0
+	began, queued := p, 0
 	walk := scan{
 		list: list, site: site, to: now.Add(-s.Fresh), slice: sweepSlice,
 		see: func(ctx context.Context, page []iadvize.ClosedConversation) error {
-			n, err := s.see(ctx, site, p.Since, page)
+			n, err := s.see(ctx, site, began, page)
 			queued += n
 			return err
 		},
@@ -204,10 +204,11 @@ func (s *Sweep) from(site ticket.Site, p queue.SweepPosition, now time.Time) tim
 	return later(from, floor)
 }
 
-// see queues what is missing of a page, and gives how many that were.
-func (s *Sweep) see(ctx context.Context, site ticket.Site, since time.Time, page []iadvize.ClosedConversation) (queued int, err error) {
+// see queues what is missing of a page, and gives how many that were. It counts each conversation once: what ended before
+// the position at which the sweep began was counted by the one before, unless it is missing.
+func (s *Sweep) see(ctx context.Context, site ticket.Site, began queue.SweepPosition, page []iadvize.ClosedConversation) (queued int, err error) {
 	for _, c := range page {
-		if !c.ClosedAt.IsZero() && c.ClosedAt.Before(since) {
+		if !c.ClosedAt.IsZero() && c.ClosedAt.Before(began.Since) {
 			continue
 		}
 		stage, err := offer(ctx, s.store, ended(site, c, s.now()))
@@ -218,7 +219,7 @@ func (s *Sweep) see(ctx context.Context, site ticket.Site, since time.Time, page
 			queued++
 			s.log.Debug().Str("conversation", c.ID).Str("site", site.Name).Msg("conversation found by the sweep")
 		}
-		if s.meter != nil {
+		if s.meter != nil && (stage == queue.StageMissing || c.ClosedAt.Truncate(edge).After(began.Until)) {
 			s.meter.Swept(site.Account, string(stage))
 		}
 	}

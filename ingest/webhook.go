@@ -32,8 +32,11 @@ type Sites interface {
 	WebhookSecrets() (map[string][]string, error)
 }
 
-// Meter is told of each webhook's answer. It must not block.
-type Meter interface{ Webhook(status string) }
+// Meter is told what each request was answered, in one word. It must not block.
+type Meter interface {
+	Webhook(answer string)
+	ClosingForm(answer string)
+}
 
 // Handler answers the requests of the ingest address. It may be used concurrently.
 type Handler struct {
@@ -81,15 +84,15 @@ func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		var tooLong *http.MaxBytesError
 		if errors.As(err, &tooLong) {
-			h.refuse(w, r, http.StatusRequestEntityTooLarge, "the body is over 1 MiB")
+			h.refuse(w, r, h.countWebhook, http.StatusRequestEntityTooLarge, "the body is over 1 MiB")
 			return
 		}
-		h.refuse(w, r, http.StatusBadRequest, "the body could not be read")
+		h.refuse(w, r, h.countWebhook, http.StatusBadRequest, "the body could not be read")
 		return
 	}
 	signers := h.signers(r.Header.Get(iadvize.SignatureHeader), body)
 	if len(signers) == 0 {
-		h.refuse(w, r, http.StatusUnauthorized, "x-iadvize-signature is missing or wrong")
+		h.refuse(w, r, h.countWebhook, http.StatusUnauthorized, "x-iadvize-signature is missing or wrong")
 		return
 	}
 	event, err := iadvize.DecodeWebhook(body, h.now())
@@ -98,14 +101,14 @@ func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		h.refuse(w, r, http.StatusBadRequest, err.Error())
+		h.refuse(w, r, h.countWebhook, http.StatusBadRequest, err.Error())
 		return
 	}
 	site, known := h.sites.Site(r.Context(), event.Platform, event.ProjectID)
 	if known {
 		// One client's secret must not speak for another client's site.
 		if !slices.Contains(signers, site.IAdvize) {
-			h.refuse(w, r, http.StatusUnauthorized, "the signature is of another iAdvize connection than the site's")
+			h.refuse(w, r, h.countWebhook, http.StatusUnauthorized, "the signature is of another iAdvize connection than the site's")
 			return
 		}
 		event.Site, event.Account, event.Platform = site.Name, site.Account, site.Platform
@@ -141,21 +144,33 @@ func (h *Handler) signers(signature string, message []byte) []string {
 }
 
 func (h *Handler) accept(w http.ResponseWriter, status string) {
-	h.count(status)
+	h.countWebhook(status)
 	answer(w, http.StatusAccepted, map[string]string{"status": status})
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
-	h.count(http.StatusText(status))
+// refusals are the words for what was refused.
+var refusals = map[int]string{
+	http.StatusBadRequest: "malformed", http.StatusUnauthorized: "unauthorized", http.StatusRequestEntityTooLarge: "too_large",
+	http.StatusServiceUnavailable: "not_stored",
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, count func(string), status int, why string) {
+	count(refusals[status])
 	if silent, due := h.seldom.due(r.Pattern+" "+http.StatusText(status), h.now()); due {
 		h.log.Warn().Int("status", status).Str("path", r.URL.Path).Str("why", why).Int("more_before", silent).Msg("request refused")
 	}
 	answer(w, status, map[string]string{"error": why})
 }
 
-func (h *Handler) count(status string) {
+func (h *Handler) countWebhook(answer string) {
 	if h.meter != nil {
-		h.meter.Webhook(status)
+		h.meter.Webhook(answer)
+	}
+}
+
+func (h *Handler) countForm(answer string) {
+	if h.meter != nil {
+		h.meter.ClosingForm(answer)
 	}
 }
 

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	webhooks *prometheus.CounterVec
+	forms    *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	unclear  *prometheus.CounterVec
@@ -22,18 +24,24 @@ type Metrics struct {
 	sweep    sweepMetrics
 }
 
+// webhookAnswers are the words of package ingest.
+var webhookAnswers = []string{"accepted", "duplicate", "ignored", "malformed", "unauthorized", "too_large", "not_stored"}
+
 // NewMetrics makes the metrics of a process.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "passerelle_webhooks_total", Help: "Webhooks by what they were answered.",
+			Name: "passerelle_webhooks_total", Help: "Webhooks by what they were answered: " + strings.Join(webhookAnswers, ", ") + ".",
+		}, []string{"answer"}),
+		forms: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "passerelle_closing_forms_total", Help: "Requests for the closing form by what they were answered: given, malformed, unauthorized.",
 		}, []string{"answer"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "passerelle_attempts_total", Help: "Attempts to deal with an event, by Zendesk account, result, purpose and reason.",
+			Name: "passerelle_attempts_total", Help: "Attempts to deal with an event, by Zendesk account, result, purpose of the ticket and reason of a failure.",
 		}, []string{"account", "result", "purpose", "reason"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "passerelle_attempt_seconds", Help: "Time that an attempt took.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
+			Name: "passerelle_attempt_seconds", Help: "Time that an attempt took, in seconds, by its result.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
 		}, []string{"result"}),
 		unclear: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "passerelle_uncertain_total", Help: "Calls to create a ticket after which it may or may not exist, by Zendesk account.",
@@ -43,14 +51,20 @@ func NewMetrics() *Metrics {
 		}, []string{"account", "found"}),
 		sweep: newSweepMetrics(),
 	}
+	for _, answer := range webhookAnswers { // from the start, so that the first one is seen as an increase
+		m.webhooks.WithLabelValues(answer)
+	}
 	m.sweep.register(m.registry)
-	m.registry.MustRegister(m.webhooks, m.attempts, m.seconds, m.unclear, m.lookups, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.webhooks, m.forms, m.attempts, m.seconds, m.unclear, m.lookups, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Webhook counts one answer.
+// Webhook counts the answer to one.
 func (m *Metrics) Webhook(answer string) { m.webhooks.WithLabelValues(answer).Inc() }
+
+// ClosingForm counts the answer to who asked for the form.
+func (m *Metrics) ClosingForm(answer string) { m.forms.WithLabelValues(answer).Inc() }
 
 // Attempt counts one attempt. The account is one of the configuration or empty, so that the labels are bounded.
 func (m *Metrics) Attempt(account string, o ticket.Outcome, took time.Duration) {

@@ -17,7 +17,7 @@ func newSweepMetrics() sweepMetrics {
 	return sweepMetrics{
 		found: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "passerelle_sweep_conversations_total",
-			Help: "Closed conversations that sweeps of this process found, by Zendesk account and what was known of them; missing ones were queued.",
+			Help: "Closed conversations, each once, by Zendesk account and what was known of them when a sweep of this process first came by: created, skipped, dead, held, queued; missing ones were queued then.",
 		}, []string{"account", "stage"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "passerelle_sweep_failures_total", Help: "Failures of sweeps, by iAdvize connection; empty for those of the store.",
@@ -31,7 +31,7 @@ func newSweepMetrics() sweepMetrics {
 
 func (s sweepMetrics) register(r *prometheus.Registry) { r.MustRegister(s.found, s.failures, s.until) }
 
-// Swept counts a conversation that a sweep found.
+// Swept counts a conversation when a sweep first comes by.
 func (m *Metrics) Swept(account, stage string) {
 	m.sweep.found.WithLabelValues(account, stage).Inc()
 }
