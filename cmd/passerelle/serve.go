@@ -123,7 +123,9 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 	}
 	s.works.directory.Adopt(origin)
 	metrics := observe.NewMetrics()
-	metrics.WatchLanes((&laneWatch{queue: q, accounts: s.works.accounts}).look)
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // metrics are read while the process ends, too
+	s.done.add(stop)
+	watchStore(watching, metrics, q, s.works.accounts)
 	if slices.Contains(roles, "worker") {
 		s.worker = worker.New(q, s.works.deliverer, log, meters{metrics, watch})
 		s.warnOfAPITokens(config)

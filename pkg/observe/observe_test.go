@@ -1,12 +1,17 @@
 package observe
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"passerelle/pkg/ticket"
 )
@@ -46,10 +51,11 @@ func TestMetrics(t *testing.T) {
 	m.Swept("acme", "missing")
 	m.SweepFailed("main")
 	m.SweptUntil("acme-fr", time.UnixMilli(1500))
-	w := httptest.NewRecorder()
-	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{
+	m.ClosingForm("unauthorized")
+	expect(t, m,
 		`passerelle_webhooks_total{answer="accepted"} 1`,
+		`passerelle_webhooks_total{answer="unauthorized"} 0`,
+		`passerelle_closing_forms_total{answer="unauthorized"} 1`,
 		`passerelle_attempts_total{account="acme",purpose="archive",reason="",result="created"} 1`,
 		`passerelle_attempts_total{account="acme",purpose="",reason="rejected_by_zendesk",result="dead"} 1`,
 		`passerelle_sweep_conversations_total{account="acme",stage="missing"} 1`,
@@ -57,9 +63,90 @@ func TestMetrics(t *testing.T) {
 		`passerelle_sweep_position_timestamp_seconds{site="acme-fr"} 1.5`,
 		`passerelle_uncertain_total{account="acme"} 1`,
 		`passerelle_lookups_total{account="acme",found="absent"} 1`,
-	} {
-		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("metrics lack %s", want)
+	)
+}
+
+// expect compares the metrics with lines: those that begin with "!" must not begin one of them.
+func expect(t *testing.T, m *Metrics, lines ...string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, line := range lines {
+		if unwanted, is := strings.CutPrefix(line, "!"); is {
+			if strings.Contains(w.Body.String(), "\n"+unwanted) {
+				t.Errorf("metrics have %s", unwanted)
+			}
+		} else if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
+			t.Errorf("metrics lack %s", line)
+		}
+	}
+	if w.Code != http.StatusOK {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+}
+
+func TestWhatTheStoreHolds(t *testing.T) {
+	up := true
+	m := NewMetrics()
+	m.WatchStore(func() (StoreSample, bool) { return StoreSample{Pending: 3, DeadLetters: 2}, up })
+	expect(t, m, "passerelle_store_up 1", "passerelle_queue_pending 3", "passerelle_queue_in_work 0", "passerelle_dead_letters 2")
+	up = false
+	expect(t, m, "passerelle_store_up 0", "!passerelle_queue_pending", "!passerelle_queue_in_work", "!passerelle_dead_letters")
+}
+
+func TestHowTheAccountsFare(t *testing.T) {
+	sample := LanesSample{Workers: 2, Accounts: []LaneSample{{Account: "acme", State: "down", Held: 3, Escalated: 1}, {Account: "idle", State: "open"}}}
+	known := true
+	m := NewMetrics()
+	m.WatchLanes(func() (LanesSample, bool) { return sample, known })
+	expect(t, m, "passerelle_held 3", "passerelle_workers 2", `passerelle_accounts{state="down"} 1`, `passerelle_accounts{state="open"} 1`, `passerelle_accounts{state="paused"} 0`,
+		`passerelle_lane_state{account="acme",state="down"} 1`, `passerelle_lane_state{account="acme",state="paused"} 0`, `passerelle_lane_state{account="idle",state="limited"} 0`,
+		`passerelle_lane_held{account="acme"} 3`, `passerelle_lane_held{account="idle"} 0`, `passerelle_lane_escalated{account="acme"} 1`)
+	sample.Accounts[0].State, sample.Workers = "paused", 0
+	expect(t, m, "passerelle_workers 0", `passerelle_accounts{state="paused"} 1`, `passerelle_lane_state{account="acme",state="paused"} 1`,
+		`!passerelle_accounts{state="open"}`, `!passerelle_lane_state{account="acme",state="down"}`) // nobody knows
+	for i := range mostZeroes {
+		sample.Accounts = append(sample.Accounts, LaneSample{Account: strconv.Itoa(i), State: "open"})
+	}
+	expect(t, m, "passerelle_held 3", `passerelle_lane_state{account="acme",state="paused"} 1`, `passerelle_lane_held{account="acme"} 3`,
+		`!passerelle_lane_state{account="idle"`, `!passerelle_lane_held{account="idle"`)
+	known = false
+	expect(t, m, "!passerelle_held", "!passerelle_workers", "!passerelle_accounts", "!passerelle_lane")
+}
+
+// Each metric of the product stands in the documentation's table with its labels, and nothing else does.
+func TestEachMetricIsDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "monitoring.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[string]string{} // labels by name
+	for _, row := range regexp.MustCompile("(?m)^\\| `(passerelle_[a-z_]+)(?:\\{([a-z, ]*)\\})?`(?: ∗)? \\| [a-z]+ \\| ").FindAllStringSubmatch(string(text), -1) {
+		table[row[1]] = row[2]
+	}
+	m := NewMetrics()
+	m.WatchStore(nil)
+	m.WatchLanes(nil)
+	descs := make(chan *prometheus.Desc)
+	go func() { defer close(descs); m.registry.Describe(descs) }()
+	known := map[string]bool{}
+	for d := range descs {
+		parts := regexp.MustCompile(`fqName: "(passerelle_[a-z_]+)".*variableLabels: \{([a-z,_]*)\}`).FindStringSubmatch(d.String())
+		if parts == nil {
+			continue // of the Go runtime or the process
+		}
+		known[parts[1]] = true
+		labels, is := table[parts[1]]
+		if want := strings.ReplaceAll(parts[2], ",", ", "); !is || labels != want {
+			t.Errorf("docs/monitoring.md: expected a row for `%s{%s}`, found labels {%s}", parts[1], want, labels)
+		}
+	}
+	if len(known) < 10 {
+		t.Errorf("only %d metrics were found", len(known))
+	}
+	for _, name := range regexp.MustCompile(`passerelle_[a-z_]+`).FindAllString(string(text), -1) {
+		if name = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_sum"), "_count"); !known[name] {
+			t.Errorf("docs/monitoring.md speaks of %s, which is no metric", name)
 		}
 	}
 }

@@ -47,7 +47,7 @@ type Overview struct {
 type LanesQuery struct {
 	Accounts []string      // known by name, as those of the configuration; may be nil
 	All      bool          // those too that are open and hold nothing
-	Brief    bool          // without what waits in front and when the alarm rings
+	Brief    bool          // without what waits in front, when the alarm rings, and budgets
 	Within   time.Duration // to wait for worker processes at most
 }
 
@@ -64,7 +64,11 @@ func (q *Queue) Lanes(ctx context.Context, query LanesQuery) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
-	reports, workers, err := q.laneReports(ctx, query.Accounts, query.Within)
+	asked := query.Accounts
+	if query.Brief {
+		asked = nil
+	}
+	reports, workers, err := q.laneReports(ctx, asked, query.Within)
 	if err != nil {
 		return Overview{}, err
 	}
