@@ -9,9 +9,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// localTime is for people at a terminal; JSON has UTC.
+// localTime is for people at a terminal, and says which zone that is; JSON and the console have UTC.
 func localTime(t time.Time) string {
-	return t.Local().Format(time.DateTime) //nolint:gosmopolitan // the terminal's own time zone is what its reader expects
+	return t.Local().Format(time.DateTime + " MST") //nolint:gosmopolitan // the terminal's own time zone is what its reader expects
 }
 
 func printJSON(std streams, v any) error {
