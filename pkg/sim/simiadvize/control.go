@@ -1,6 +1,7 @@
 package simiadvize
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -51,12 +52,13 @@ type controlError struct {
 
 // addConversation takes a Conversation as JSON, beside it "send": true for the webhook that closes it, and "webhook"
 // for one other than the configured. A conversation without closed_at is closed now. It answers 201 once the delivery
-// is over.
+// is over; where "until" gives a time, no attempt goes on or is made after it.
 func (s *Server) addConversation(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Conversation
-		Send    bool     `json:"send"`
-		Webhook *Webhook `json:"webhook"`
+		Send    bool      `json:"send"`
+		Webhook *Webhook  `json:"webhook"`
+		Until   time.Time `json:"until"`
 	}
 	if !readControl(w, r, &body) {
 		return
@@ -86,7 +88,13 @@ func (s *Server) addConversation(w http.ResponseWriter, r *http.Request) {
 		Delivery *Delivery `json:"delivery,omitempty"`
 	}{ID: c.ID}
 	if body.Send {
-		d := s.Send(r.Context(), *hook, s.ClosedEvent(c))
+		ctx := r.Context()
+		if !body.Until.IsZero() {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, body.Until)
+			defer cancel()
+		}
+		d := s.Send(ctx, *hook, s.ClosedEvent(c))
 		out.Delivery = &d
 	}
 	answer(w, http.StatusCreated, out)

@@ -52,6 +52,19 @@ func TestControlConversations(t *testing.T) {
 	}
 }
 
+func TestControlEndsADelivery(t *testing.T) {
+	r := receive(t, 401)
+	p := start(t, Config{RetryDelays: []time.Duration{time.Hour}})
+	until, err := time.Now().Add(300 * time.Millisecond).MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, out := p.do(http.MethodPost, "/_sim/conversations", "", `{"project_id":9,"send":true,"until":"`+string(until)+`","webhook":{"url":"`+r.URL+`"}}`)
+	if status != http.StatusCreated || at(t, out, "delivery", "status") != 401.0 || at(t, out, "delivery", "attempts") != 1.0 {
+		t.Errorf("%d %v", status, out)
+	}
+}
+
 func TestControlFaultsAndRequests(t *testing.T) {
 	p := start(t, Config{})
 	if status, _ := p.do(http.MethodPost, "/_sim/faults", "", `{"kind":"status","status":503,"endpoint":"token"}`); status != http.StatusCreated {
