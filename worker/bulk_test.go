@@ -360,3 +360,24 @@ func TestAPauseInTheMiddleOfBulkJobs(t *testing.T) {
 	}
 	d.settled(t, n, 0)
 }
+
+func TestNoBulkJobIsBegunWhileNoTicketIsAnswered(t *testing.T) {
+	t.Parallel()
+	d := openDepot(t, simzendesk.Config{JobDelay: 100 * time.Millisecond})
+	mend := d.account.Fault(simzendesk.Fault{Kind: simzendesk.ResetAfter, Method: "POST", Path: "/api/v2/tickets"})
+	const n = 40
+	d.hold(t, n)
+	d.work(t, BulkTerms{Jobs: 2})
+	eventually(t, "three tickets are tried", func() bool {
+		if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
+			t.Fatal(err)
+		}
+		_, calls := d.calls()
+		return calls["POST /api/v2/tickets"] >= 3
+	})
+	if _, calls := d.calls(); calls["POST /api/v2/tickets/create_many"] != 0 {
+		t.Errorf("a bulk job is begun: %v", calls)
+	}
+	mend()
+	d.settled(t, n, time.Second)
+}

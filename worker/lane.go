@@ -115,8 +115,7 @@ func (l *lane) walk() error {
 			}
 		}
 		if !l.probed {
-			l.deliver(*h, true)
-			l.probed = true
+			l.probe(*h)
 			continue
 		}
 		l.alone(*h)
@@ -157,11 +156,23 @@ func (c *laneCursor) next() (*queue.Held, error) {
 	}
 }
 
+// probe delivers one event alone. What follows waits until one has shown that the account answers: a bulk job whose answer
+// is lost costs minutes.
+func (l *lane) probe(h queue.Held) {
+	f := l.deliver(h, true).Failure
+	l.probed = f == nil || f.Trouble == ticket.TroubleJob
+	if f != nil && f.Trouble == ticket.TroubleUncertain {
+		l.halt(l.now().Add(max(f.After, firstDelay)))
+	}
+}
+
 // deliver delivers one held event and settles it.
-func (l *lane) deliver(h queue.Held, probe bool) {
+func (l *lane) deliver(h queue.Held, probe bool) ticket.Outcome {
 	e := h.Event
 	e.Attempts++
-	l.settleHeld(h, e, l.attempt(l.work, &e, errand{rank: limit.Backlog}, probe))
+	outcome := l.attempt(l.work, &e, errand{rank: limit.Backlog}, probe)
+	l.settleHeld(h, e, outcome)
+	return outcome
 }
 
 // settleHeld writes down what became of a held event.
