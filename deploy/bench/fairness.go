@@ -108,7 +108,7 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 		left += o.settle(ctx, healthy, time.Minute)
 		alone, beside = append(alone, o.waits(without)...), append(beside, o.waits(healthy)...)
 		b.sayf("%s: %d conversations of the sick accounts wait", name, len(ill))
-		left += o.settle(ctx, ill, 3*time.Minute)
+		left += o.settle(ctx, ill, doubt)
 		took := max(o.last(ill).Sub(healed), 0)
 		quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
 		drained = max(drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
