@@ -238,6 +238,15 @@ func newTownWith(t *testing.T, desk simzendesk.Config) *town {
 	return w
 }
 
+// unlimited lets the town's account take more calls than any test makes.
+func (w *town) unlimited() {
+	w.t.Helper()
+	w.text = strings.ReplaceAll(w.text, "    auth:\n", "    requests_per_minute: 100000\n    auth:\n")
+	if err := os.WriteFile(w.config, []byte(w.text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // dataDir is where the town's processes keep their work.
 func (w *town) dataDir() string {
 	i := slices.IndexFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "PASSERELLE_DATA_DIR=") })

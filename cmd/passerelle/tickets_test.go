@@ -16,6 +16,7 @@ import (
 // Archive and escalation are both on: a third of the conversations is escalated, and each has one ticket.
 func TestBothOptionsNeverGiveTwoTickets(t *testing.T) {
 	w := newTown(t)
+	w.unlimited()
 	url := start(t, w.env, "serve").address("ingest")
 	const conversations = 1000
 	var posts errgroup.Group
