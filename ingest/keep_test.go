@@ -148,7 +148,7 @@ func TestTheLogSaysWhenTheTroubleBeginsAndEnds(t *testing.T) {
 		if len(log.all) != 2 || json.Unmarshal([]byte(log.all[1]), &end) != nil || end.Refused != 501 {
 			t.Errorf("%d lines: %v", len(log.all), log.all)
 		}
-		if seen.all["Service Unavailable"] != 501 || seen.all["accepted"] != 501 {
+		if seen.all["not_stored"] != 501 || seen.all["accepted"] != 501 {
 			t.Errorf("counted %v", seen.all)
 		}
 	})
@@ -308,7 +308,7 @@ func TestAFullServerRefusesAtOnceAndTakesEventsAgain(t *testing.T) {
 	if status, text, _ := send(t, url, closed, sign); status != 202 {
 		t.Errorf("with room: %d %s", status, text)
 	}
-	if seen.all["Service Unavailable"] != 1 || seen.all["accepted"] != 1 {
+	if seen.all["not_stored"] != 1 || seen.all["accepted"] != 1 {
 		t.Errorf("counted %v", seen.all)
 	}
 }

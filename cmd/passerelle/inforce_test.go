@@ -38,7 +38,7 @@ func TestCommandsUseWhatIsApplied(t *testing.T) {
 		{"site-1: no errors", []string{"sites", "check"}},
 		{"site-1: no errors", []string{"sites", "check", "site-1"}},
 		{"configured, left alone", []string{"sites", "provision", "site-1", "--dry-run"}},
-		{"Would erase what is held of 1 conversations", []string{"erase", "--visitor", "ada@example.com", "--dry-run"}},
+		{"Would erase what is held of 1 conversation;", []string{"erase", "--visitor", "ada@example.com", "--dry-run"}},
 	} {
 		out, errOut, status := command(t, w.env, tc.args...)
 		if status != 0 || !strings.Contains(out, tc.want) {
