@@ -72,7 +72,7 @@ type Settings struct {
 	Crowd       int           // deliveries of one account at once, before the bound is learned; default 8
 	BulkDoubt   time.Duration // how long a bulk job may work whose id is not known, or that Zendesk does not know; default 5 min
 	LaneSweep   time.Duration // how often to look for accounts that hold events and have no alarm; default 10 min
-	SlotTime    time.Duration // an event that takes longer gives its slot to another one; default 1 s
+	SlotTime    time.Duration // an event that takes longer gives its slot to another one; default 100 ms: what waits for an answer needs no processor
 }
 
 func (s Settings) withDefaults() Settings {
@@ -86,7 +86,7 @@ func (s Settings) withDefaults() Settings {
 	setDefault(&s.Crowd, 8)
 	setDefault(&s.BulkDoubt, 5*time.Minute)
 	setDefault(&s.LaneSweep, 10*time.Minute)
-	setDefault(&s.SlotTime, time.Second)
+	setDefault(&s.SlotTime, 100*time.Millisecond)
 	return s
 }
 
