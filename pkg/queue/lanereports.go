@@ -88,15 +88,11 @@ func (q *Queue) laneReports(ctx context.Context, accounts []string, within time.
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask the worker processes: %w", err)
 	}
-	inbox := q.nc.NewInbox()
-	sub, err := q.nc.SubscribeSync(inbox)
+	sub, err := q.askAll(lanesSubject, body)
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask the worker processes: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := q.nc.PublishRequest(lanesSubject, inbox, body); err != nil {
-		return nil, 0, fmt.Errorf("ask the worker processes: %w", err)
-	}
 	end := time.Now().Add(within)
 	wait := within // for the first one
 	unfinished, done := map[string]bool{}, map[string]bool{}

@@ -45,15 +45,11 @@ func (q *Queue) AnswerStanding(standing func() Standing) (stop func(), err error
 
 // Standings asks every running process, and gives the answers that come within that time.
 func (q *Queue) Standings(ctx context.Context, within time.Duration) ([]Standing, error) {
-	inbox := q.nc.NewInbox()
-	sub, err := q.nc.SubscribeSync(inbox)
+	sub, err := q.askAll(standingSubject, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask the running processes: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := q.nc.PublishRequest(standingSubject, inbox, nil); err != nil {
-		return nil, fmt.Errorf("ask the running processes: %w", err)
-	}
 	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var all []Standing
@@ -68,4 +64,18 @@ func (q *Queue) Standings(ctx context.Context, within time.Duration) ([]Standing
 		}
 	}
 	return all, ctx.Err()
+}
+
+// askAll asks every process that listens to the subject. Their answers come to the subscription, which the caller ends.
+func (q *Queue) askAll(subject string, question []byte) (*nats.Subscription, error) {
+	inbox := q.nc.NewInbox()
+	sub, err := q.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.nc.PublishRequest(subject, inbox, question); err != nil {
+		_ = sub.Unsubscribe()
+		return nil, err
+	}
+	return sub, nil
 }

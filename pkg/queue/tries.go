@@ -66,15 +66,11 @@ func (q *Queue) Tries(ctx context.Context, keys []string, within time.Duration) 
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask for the tries: %w", err)
 	}
-	inbox := q.nc.NewInbox()
-	sub, err := q.nc.SubscribeSync(inbox)
+	sub, err := q.askAll(triesSubject, body)
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask for the tries: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := q.nc.PublishRequest(triesSubject, inbox, body); err != nil {
-		return nil, 0, fmt.Errorf("ask for the tries: %w", err)
-	}
 	end := time.Now().Add(within)
 	last = map[string]Try{}
 	done := map[string]bool{}
