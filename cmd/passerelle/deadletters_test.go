@@ -20,12 +20,7 @@ func says(in string, args ...string) (out, errOut string, status int) {
 
 func TestTheListTakesDaysAndNoticesAMisspeltSite(t *testing.T) {
 	w := newTown(t)
-	for _, variable := range w.env {
-		name, value, _ := strings.Cut(variable, "=")
-		t.Setenv(name, value)
-	}
-	dir := t.TempDir()
-	t.Setenv("PASSERELLE_DATA_DIR", dir)
+	dir := w.enter()
 	now := time.Now()
 	store(t, dir, func(q *queue.Queue) {
 		for i, before := range []time.Duration{time.Hour, 30 * time.Hour} {

@@ -38,12 +38,7 @@ func ids(all []queue.Erased) (ids []string) {
 
 func TestEraseFindsAVisitorsConversations(t *testing.T) {
 	w := newTown(t)
-	for _, variable := range w.env {
-		name, value, _ := strings.Cut(variable, "=")
-		t.Setenv(name, value)
-	}
-	dir := t.TempDir()
-	t.Setenv("PASSERELLE_DATA_DIR", dir)
+	dir := w.enter()
 	for i := range 3 {
 		w.conversation(numbered(i), func(c *simiadvize.Conversation) {
 			if i == 1 {

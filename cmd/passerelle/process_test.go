@@ -247,6 +247,16 @@ func (w *town) unlimited() {
 	}
 }
 
+// enter has this process itself run commands in the town. It gives where their work is kept.
+func (w *town) enter() (dir string) {
+	w.t.Helper()
+	for _, variable := range w.env {
+		name, value, _ := strings.Cut(variable, "=")
+		w.t.Setenv(name, value)
+	}
+	return w.dataDir()
+}
+
 // dataDir is where the town's processes keep their work.
 func (w *town) dataDir() string {
 	i := slices.IndexFunc(w.env, func(v string) bool { return strings.HasPrefix(v, "PASSERELLE_DATA_DIR=") })
