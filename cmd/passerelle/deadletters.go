@@ -106,7 +106,7 @@ func (c deadListCommand) Run(ctx context.Context, std streams) error {
 
 // hintAtSite says that there is no such site, when none is configured and no letter is of one: its name may be misspelt.
 func hintAtSite(ctx context.Context, std streams, e environment, q *queue.Queue, name string) error {
-	config, _, err := inForce(ctx, q, loadFile(e.Config), nil, func(queue.AppliedConfig, error) {})
+	config, err := configInForce(ctx, e, q)
 	if err != nil {
 		return nil //nolint:nilerr // without a configuration nothing can be said of the site; the list is right all the same
 	}

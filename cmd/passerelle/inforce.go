@@ -23,17 +23,17 @@ func loadFile(path string) fileConfig {
 }
 
 // inForce chooses the configuration: the newest applied one that this process can use, or the file when none is
-// applied. uses are those that this process has for references: one that needs a reference that cannot be resolved here
+// applied: then its revision is 0. uses are those that this process has for references: one that needs a reference that cannot be resolved here
 // cannot be used. Where that is so of all that are sound, it is the newest of these, so that a process starts, and only
 // what needs the secret waits. refused is told of those that are newer than the chosen one. A process that starts thus
 // uses what those that run already use.
-func inForce(ctx context.Context, q *queue.Queue, file fileConfig, uses []site.Use, refused func(queue.AppliedConfig, error)) (*site.Config, site.Origin, error) {
+func inForce(ctx context.Context, q *queue.Queue, file fileConfig, uses []site.Use, refused func(queue.AppliedConfig, error)) (*site.Config, queue.AppliedConfig, error) {
 	applied, err := q.AppliedConfigs(ctx)
 	if err != nil {
-		return nil, site.Origin{}, errors.Join(file.err, err)
+		return nil, queue.AppliedConfig{}, errors.Join(file.err, err)
 	}
 	if len(applied) == 0 {
-		return file.config, site.Origin{}, file.err
+		return file.config, queue.AppliedConfig{}, file.err
 	}
 	parsed, chosen := make([]*site.Config, len(applied)), -1
 	problems := make([]error, len(applied))
@@ -51,11 +51,11 @@ func inForce(ctx context.Context, q *queue.Queue, file fileConfig, uses []site.U
 	}
 	for i, a := range applied {
 		if i == chosen {
-			return parsed[i], originOf(a), nil
+			return parsed[i], a, nil
 		}
 		refused(a, problems[i])
 	}
-	return nil, site.Origin{}, fmt.Errorf("revision %d is applied, and cannot be used; apply another one, or take it back with passerelle sites unapply: %w", applied[0].Revision, problems[0])
+	return nil, queue.AppliedConfig{}, fmt.Errorf("revision %d is applied, and cannot be used; apply another one, or take it back with passerelle sites unapply: %w", applied[0].Revision, problems[0])
 }
 
 func originOf(a queue.AppliedConfig) site.Origin {
@@ -129,24 +129,17 @@ func sightConfig(ctx context.Context, e environment, std streams, done *cleanups
 		}
 		return seen, file.err
 	}
-	applied, origin, err := inForce(ctx, seen.queue, file, nil, func(a queue.AppliedConfig, err error) {
+	config, applied, err := inForce(ctx, seen.queue, file, nil, func(a queue.AppliedConfig, err error) {
 		_, _ = fmt.Fprintf(std.err, "passerelle: revision %d is applied, and this version cannot use it: %v\n", a.Revision, err)
 	})
 	if err != nil {
 		return seen, err
 	}
-	seen.config, seen.from.Content = applied, applied.Revision
-	if origin.Revision == 0 {
-		return seen, nil
+	seen.config, seen.from.Content = config, config.Revision
+	if applied.Revision != 0 {
+		seen.from.Applied, seen.from.File, seen.from.At = applied.Revision, applied.Name, applied.At.UTC().Format(time.RFC3339)
 	}
-	seen.from.Applied, seen.from.File = origin.Revision, origin.Name
-	all, err := seen.queue.AppliedConfigs(ctx)
-	for _, a := range all {
-		if a.Revision == origin.Revision {
-			seen.from.At = a.At.UTC().Format(time.RFC3339)
-		}
-	}
-	return seen, err
+	return seen, nil
 }
 
 // sightFile is sightConfig for a file that is named on the command line; without a name it is sightConfig, and says

@@ -112,7 +112,7 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 		return s, errors.Join(file.err, err)
 	}
 	s.queue = q
-	config, origin, err := inForce(ctx, q, file, usesOf(roles), s.refused)
+	config, applied, err := inForce(ctx, q, file, usesOf(roles), s.refused)
 	if err != nil {
 		return s, err
 	}
@@ -121,7 +121,7 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 	if s.works, err = wireWorks(e, config, q, &s.done); err != nil {
 		return s, err
 	}
-	s.works.directory.Adopt(origin)
+	s.works.directory.Adopt(originOf(applied))
 	metrics := observe.NewMetrics()
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // metrics are read while the process ends, too
 	s.done.add(stop)
