@@ -35,19 +35,24 @@ func crowded(account string) *ticket.Failure {
 	}
 }
 
-// goesAhead finds out whether an event whose gate is shut is an escalated conversation, which goes first later on, and at
-// once when its account is well and only has few calls left. That costs the Zendesk account no call.
+// goesAhead tells whether an event whose gate is shut is tried all the same: an escalated conversation, whose account is
+// well and only has few calls left.
 func (w *Worker) goesAhead(ctx context.Context, e *ticket.Event, shut *ticket.Failure) bool {
+	w.sort(ctx, e, shut)
+	return e.Escalated && shut.Limited && shut.Gate == queue.LaneGate(e.Account)
+}
+
+// sort finds out whether an event that has to wait for its account is an escalated conversation: among what waits those
+// go first. That costs the Zendesk account no call.
+func (w *Worker) sort(ctx context.Context, e *ticket.Event, shut *ticket.Failure) {
 	site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID)
-	if !ok || !site.Tickets.Escalation || e.Kind != ticket.KindClosed || shut.Gate != queue.LaneGate(site.Account) {
-		return false
+	if !ok || !site.Tickets.Escalation || e.Kind != ticket.KindClosed || e.Escalated || shut.Gate != queue.LaneGate(site.Account) {
+		return
 	}
-	if !e.Escalated {
-		if _, _, shut := w.gates.shut(connectionGate(site.IAdvize)); shut {
-			return false
-		}
-		c, err := w.read(ctx, *e, site)
-		e.Escalated = err == nil && ticket.PurposeOf(c, site.Tickets) == ticket.PurposeEscalation
+	source, ok := w.Conversations(site.IAdvize)
+	if !ok || w.gates.closed(connectionGate(site.IAdvize)) {
+		return
 	}
-	return e.Escalated && shut.Limited
+	form, err := source.ClosingForm(ctx, e.ConversationID)
+	e.Escalated = err == nil && ticket.PurposeOf(ticket.Conversation{ClosingForm: form}, site.Tickets) == ticket.PurposeEscalation
 }

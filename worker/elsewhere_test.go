@@ -29,6 +29,11 @@ type reader func(id string) (ticket.Conversation, error)
 
 func (r reader) Read(_ context.Context, id string) (ticket.Conversation, error) { return r(id) }
 
+func (r reader) ClosingForm(_ context.Context, id string) (ticket.ClosingForm, error) {
+	c, err := r(id)
+	return c.ClosingForm, err
+}
+
 // What waits for one connection to iAdvize must not keep back what an account holds of another one.
 func TestAConnectionInTroubleKeepsBackOnlyItsOwn(t *testing.T) {
 	for name, escalated := range map[string]bool{"ordinary": false, "escalated": true} {

@@ -98,6 +98,11 @@ func (t *town) Read(_ context.Context, id string) (ticket.Conversation, error) {
 	return read(id)
 }
 
+func (t *town) ClosingForm(ctx context.Context, id string) (ticket.ClosingForm, error) {
+	c, err := t.Read(ctx, id)
+	return c.ClosingForm, err
+}
+
 // call notes a call and gives its failure, if the test wants one.
 func (t *town) call(name string) error {
 	t.calls = append(t.calls, name)

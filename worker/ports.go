@@ -13,6 +13,8 @@ import (
 // Conversations reads from iAdvize. Errors are *ticket.Failure.
 type Conversations interface {
 	Read(ctx context.Context, id string) (ticket.Conversation, error)
+	// ClosingForm reads only that part, which is short.
+	ClosingForm(ctx context.Context, id string) (ticket.ClosingForm, error)
 }
 
 // Tickets writes to one Zendesk account. Errors are *ticket.Failure.

@@ -146,7 +146,9 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	}
 	place, ok := w.findPlace(ctx, why, queue.LaneGate(e.Account))
 	if !ok {
-		return ticket.Outcome{Result: ticket.ResultHeld, Failure: crowded(e.Account), After: crowdedWait}
+		f := crowded(e.Account)
+		w.sort(ctx, e, f)
+		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: crowdedWait}
 	}
 	outcome := w.outcome(ctx, e, why)
 	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)

@@ -33,15 +33,31 @@ type conversationNode struct {
 		Recommendation *Number `json:"netPromoterScore"`
 		Comment        string  `json:"satisfactionComment"`
 	} `json:"satisfactionSurvey"`
-	ClosingForm *[]struct {
-		FieldID string `json:"fieldId"`
-		Value   string `json:"value"`
-	} `json:"closingFormValues"`
-	CustomData []struct {
+	ClosingForm closingFormNode `json:"closingFormValues"`
+	CustomData  []struct {
 		Key   string `json:"key"`
 		Value string `json:"stringValue"`
 	} `json:"customData"`
 	Messages messagePage `json:"messages"`
+}
+
+// closingFormNode is nil while iAdvize knows of none.
+type closingFormNode []struct {
+	FieldID string `json:"fieldId"`
+	Value   string `json:"value"`
+}
+
+func (n closingFormNode) closingForm() ticket.ClosingForm {
+	form := ticket.ClosingForm{Known: n != nil}
+	for _, field := range n {
+		switch field.FieldID {
+		case FieldEscalate:
+			form.Escalate = Ticked(field.Value)
+		case FieldPrivateNote:
+			form.PrivateNote = field.Value
+		}
+	}
+	return form
 }
 
 type visitorNode struct {
@@ -144,17 +160,7 @@ func (n conversationNode) conversation(id string) ticket.Conversation {
 	if s := n.Survey; s != nil {
 		c.Survey = ticket.Satisfaction{Score: number(s.Score), Recommendation: number(s.Recommendation), Comment: s.Comment}
 	}
-	if n.ClosingForm != nil {
-		c.ClosingForm.Known = true
-		for _, field := range *n.ClosingForm {
-			switch field.FieldID {
-			case FieldEscalate:
-				c.ClosingForm.Escalate = Ticked(field.Value)
-			case FieldPrivateNote:
-				c.ClosingForm.PrivateNote = field.Value
-			}
-		}
-	}
+	c.ClosingForm = n.ClosingForm.closingForm()
 	return c
 }
 

@@ -120,7 +120,7 @@ func (c *Client) Read(ctx context.Context, id string) (ticket.Conversation, erro
 	var out ticket.Conversation
 	after, first := "", true
 	for range maxPages {
-		node, err := c.page(ctx, id, after)
+		node, err := c.node(ctx, queries, "Conversation", id, after)
 		if err != nil {
 			return ticket.Conversation{}, err
 		}
@@ -137,13 +137,14 @@ func (c *Client) Read(ctx context.Context, id string) (ticket.Conversation, erro
 	return out, nil
 }
 
-func (c *Client) page(ctx context.Context, id, after string) (conversationNode, error) {
+// node asks for a conversation by an operation of a document.
+func (c *Client) node(ctx context.Context, document, operation, id, after string) (conversationNode, error) {
 	variables := map[string]any{"id": id}
 	if after != "" {
 		variables["after"] = after
 	}
 	var data conversationData
-	if err := c.query(ctx, queries, "Conversation", variables, &data); err != nil {
+	if err := c.query(ctx, document, operation, variables, &data); err != nil {
 		if errors.Is(err, errQuery) && !isUUID(id) {
 			err = noUUID()
 		}

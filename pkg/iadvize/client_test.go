@@ -113,6 +113,23 @@ func TestReadAllPages(t *testing.T) {
 	}
 }
 
+// The answer's other parts are not asked for; a form is known when it is empty, and not when it is null.
+func TestClosingForm(t *testing.T) {
+	for form, want := range map[string]ticket.ClosingForm{
+		`null`: {}, `[]`: {Known: true}, `[{"fieldId":"create_escalation_ticket","value":"on"},{"fieldId":"other"}]`: {Known: true, Escalate: true},
+	} {
+		d := &desk{graphQL: say(200, `{"data":{"conversation":{"closingFormValues":`+form+`}}}`)}
+		if got, err := client(t, d, "ha").ClosingForm(t.Context(), "c1"); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", form, got, err)
+		}
+	}
+	_, err := client(t, &desk{graphQL: say(200, `{"data":{"conversation":null}}`)}, "ha").ClosingForm(t.Context(), "c1")
+	var f *ticket.Failure
+	if !errors.As(err, &f) || f.Trouble != ticket.TroubleHiccup || f.Reason != ticket.ReasonConversationNotFound {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
 func TestReadFailures(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

@@ -37,7 +37,7 @@ func (c *Client) Lacking(ctx context.Context) ([]Lack, error) {
 	for _, document := range []struct {
 		text     string
 		optional bool
-	}{{queries, false}, {closedQuery, true}, {recentQuery, true}} {
+	}{{queries, false}, {closingFormQuery, true}, {closedQuery, true}, {recentQuery, true}} {
 		parsed, err := parser.ParseQuery(&ast.Source{Input: document.text})
 		if err != nil {
 			return nil, fmt.Errorf("parse the product's own query: %w", err)
