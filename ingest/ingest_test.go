@@ -149,7 +149,7 @@ func TestWebhook(t *testing.T) {
 	}
 	defer r.Close()
 	for _, want := range []string{"acme-fr", "acme-fr", "acme-fr", ""} {
-		d, err := r.Next(t.Context())
+		d, err := r.Next(t.Context(), 1)
 		if err != nil || d.Event.Site != want {
 			t.Errorf("event = %+v, %v; want site %q", d.Event, err, want)
 		}

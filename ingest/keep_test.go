@@ -278,7 +278,7 @@ func TestAWebhookSurvivesARestartOfNATS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if d, err := r.Next(t.Context()); err != nil || d.Event.ConversationID != "c1" {
+	if d, err := r.Next(t.Context(), 1); err != nil || d.Event.ConversationID != "c1" {
 		t.Errorf("event = %+v, %v", d.Event, err)
 	}
 	if queued, _, err := q.Pending(t.Context()); err != nil || queued != 1 {

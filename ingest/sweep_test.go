@@ -134,7 +134,7 @@ func queued(t *testing.T, q *queue.Queue, n int) (all map[string]int, events []t
 	defer r.Close()
 	all = map[string]int{}
 	for range n {
-		d, err := r.Next(t.Context())
+		d, err := r.Next(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,6 +30,9 @@ func (s *slots) wait(ctx context.Context) bool {
 	}
 }
 
+// free tells how many are free. That changes at once, and grows but for what wait takes.
+func (s *slots) free() int { return cap(s.inside) - len(s.inside) }
+
 // giveUp gives a slot back that was not used.
 func (s *slots) giveUp() { <-s.inside }
 

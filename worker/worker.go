@@ -85,7 +85,7 @@ func (w *Worker) loop(ctx context.Context, what string, receive func() error) {
 	}
 }
 
-// receive takes an event only when there is a free slot for it.
+// receive takes events only when there are free slots for them. Nobody else takes slots.
 func (w *Worker) receive(fetch, work context.Context) error {
 	r, err := w.queue.Receive(fetch)
 	if err != nil {
@@ -96,7 +96,7 @@ func (w *Worker) receive(fetch, work context.Context) error {
 		if !w.slots.wait(fetch) {
 			return nil
 		}
-		d, err := r.Next(fetch)
+		d, err := r.Next(fetch, 1+w.slots.free())
 		if err != nil {
 			w.slots.giveUp()
 			if errors.Is(err, queue.ErrUnreadable) {

@@ -32,7 +32,7 @@ func TestTheWorkerSettlesWhatItTakes(t *testing.T) {
 	}
 	defer r.Close()
 	publish(t, q, closed("last"))
-	if d, err := r.Next(t.Context()); err != nil || d.Event.ConversationID != "last" {
+	if d, err := r.Next(t.Context(), 1); err != nil || d.Event.ConversationID != "last" {
 		t.Errorf("something was left in the queue: %+v, %v", d.Event, err)
 	}
 }
@@ -204,7 +204,7 @@ func TestWorkThatIsCutOffIsGivenBack(t *testing.T) {
 	// the event once more in between, and gave it back unseen.
 	soon, cancel := context.WithTimeout(t.Context(), queue.WorkingEvery)
 	defer cancel()
-	if d, err := r.Next(soon); err != nil || d.Event.ConversationID != "c1" || d.Tries < 2 {
+	if d, err := r.Next(soon, 1); err != nil || d.Event.ConversationID != "c1" || d.Tries < 2 {
 		t.Errorf("delivery = %+v, %v; want it back at once", d, err)
 	}
 	if held, err := q.Holding(t.Context()); err != nil || len(held) != 0 {

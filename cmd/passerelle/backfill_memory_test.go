@@ -51,7 +51,7 @@ func TestTheMemoryOfABackfill(t *testing.T) {
 		defer close(drained)
 		defer r.Close()
 		for {
-			d, err := r.Next(receiving)
+			d, err := r.Next(receiving, 1)
 			if err != nil || d.Done(t.Context()) != nil {
 				return
 			}

@@ -63,7 +63,7 @@ func left(t *testing.T, dir string, events int) (letters int, taken map[string]i
 		}
 		defer r.Close()
 		for range events {
-			d, err := r.Next(t.Context())
+			d, err := r.Next(t.Context(), 1)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -22,8 +22,7 @@ import (
 )
 
 func main() {
-	// The simulators share the machine with what is measured: memory is cheaper here than the time to collect it.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(usualGC)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

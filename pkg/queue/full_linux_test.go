@@ -91,7 +91,7 @@ func TestAFullDiskIsWrittenAgainOnceThereIsRoom(t *testing.T) {
 	stored["afterwards"] = true
 	seen := map[string]bool{}
 	until(t, func() bool { // the receiver is the one from before, as workers have one
-		d, err := r.Next(t.Context())
+		d, err := r.Next(t.Context(), 1)
 		if err != nil {
 			t.Logf("receiver: %v", err)
 			if r, err = q.Receive(t.Context()); err != nil {

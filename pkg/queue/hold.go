@@ -103,7 +103,7 @@ func (q *Queue) Runs(ctx context.Context) (*Runs, error) {
 
 // Next waits for an alarm until ctx ends.
 func (r *Runs) Next(ctx context.Context) (Run, error) {
-	msg, err := r.from.next(ctx)
+	msg, err := r.from.next(ctx, 1)
 	if err != nil {
 		return Run{}, err
 	}

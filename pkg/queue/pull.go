@@ -15,9 +15,9 @@ const (
 	pullHeartbeat = 5 * time.Second  // two that are missing tell that the request is gone
 )
 
-// puller asks a consumer for one message at a time. Each request has an inbox of its own. The client's own iterator has
-// one for all, as wide as one request; after a connection was made anew it asks twice, and drops the second message,
-// which then rests until its time to be acknowledged is over.
+// puller asks a consumer for messages, for as many at a time as the caller has room for. Each request has an inbox of its
+// own. The client's own iterator has one for all, as wide as one request; after a connection was made anew it asks twice,
+// and drops the second message, which then rests until its time to be acknowledged is over.
 type puller struct {
 	conn     *nats.Conn
 	consumer jetstream.Consumer
@@ -37,20 +37,22 @@ func (q *Queue) pull(ctx context.Context, stream jetstream.Stream, config jetstr
 	return &puller{conn: q.nc, consumer: consumer, back: q.nc.StatusChanged(nats.CONNECTED)}, nil
 }
 
-// next waits for a message until ctx ends. What arrives after that is given by the next call. An error other than that of
-// ctx means that the consumer must be opened anew.
-func (p *puller) next(ctx context.Context) (jetstream.Msg, error) {
+// next waits for a message until ctx ends. What arrives after that is given by the next call. room is for how many there
+// is room, this one included, were they to come at once. An error other than that of ctx means that the consumer must be
+// opened anew.
+func (p *puller) next(ctx context.Context, room int) (jetstream.Msg, error) {
 	for {
-		if err := p.ask(); err != nil { //nolint:contextcheck // a request outlives the call that sent it
+		if err := p.ask(room); err != nil { //nolint:contextcheck // a request outlives the call that sent it
 			return nil, err
 		}
 		select {
 		case msg, is := <-p.asked.Messages():
+			if is {
+				return msg, nil
+			}
 			err := p.asked.Error()
 			p.forget()
 			switch {
-			case is:
-				return msg, nil
 			case err == nil, errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, jetstream.ErrConsumerLeadershipChanged),
 				errors.Is(err, context.DeadlineExceeded): // ask again
 			default:
@@ -67,8 +69,9 @@ func (p *puller) next(ctx context.Context) (jetstream.Msg, error) {
 	}
 }
 
-// ask sends a request, unless one is out.
-func (p *puller) ask() error {
+// ask sends a request, unless one is out. That one is for no more than there is room still: room only grows, but for what
+// was handed over.
+func (p *puller) ask(room int) error {
 	if p.asked != nil {
 		return nil
 	}
@@ -76,7 +79,7 @@ func (p *puller) ask() error {
 		<-p.back
 	}
 	life, cancel := context.WithTimeout(context.Background(), pullFor)
-	asked, err := p.consumer.Fetch(1, jetstream.FetchContext(life), jetstream.FetchHeartbeat(pullHeartbeat))
+	asked, err := p.consumer.Fetch(room, jetstream.FetchContext(life), jetstream.FetchHeartbeat(pullHeartbeat))
 	if err != nil {
 		cancel()
 		return fmt.Errorf("ask for an event: %w", err)

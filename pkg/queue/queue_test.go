@@ -53,7 +53,7 @@ func publish(t *testing.T, q *queue.Queue, e ticket.Event, want queue.Stored) {
 
 func take(t *testing.T, r *queue.Receiver) queue.Delivery {
 	t.Helper()
-	d, err := r.Next(t.Context())
+	d, err := r.Next(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestAnEventThatNobodyTookGoesBackAtClose(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := make(chan error)
-	go func() { _, err := r.Next(ctx); waiting <- err }()
+	go func() { _, err := r.Next(ctx, 1); waiting <- err }()
 	cancel()
 	if err := <-waiting; err == nil {
 		t.Error("a cancelled Next gave no error")
@@ -159,7 +159,7 @@ func TestAMessageThatCannotBeReadBecomesADeadLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if _, err := r.Next(t.Context()); !errors.Is(err, queue.ErrUnreadable) {
+	if _, err := r.Next(t.Context(), 1); !errors.Is(err, queue.ErrUnreadable) {
 		t.Errorf("error = %v, want ErrUnreadable", err)
 	}
 	if d := take(t, r); d.Event.ConversationID != "c1" {
@@ -491,7 +491,7 @@ func TestNoEventRestsWhileSomebodyWaits(t *testing.T) {
 	settling.SetLimit(32)
 	for i := range events {
 		soon, cancel := context.WithTimeout(t.Context(), 25*time.Second) // the heartbeat is missed after 30
-		d, err := r.Next(soon)
+		d, err := r.Next(soon, 8)
 		cancel()
 		if err != nil {
 			t.Fatalf("event %d rested: %v", i, err)

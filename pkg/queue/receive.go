@@ -45,8 +45,8 @@ type Receiver struct {
 // ErrUnreadable comes with a delivery whose content cannot be read. It was taken out of the queue.
 var ErrUnreadable = errors.New("the event in the queue cannot be read")
 
-// Receive opens a receiver. It asks the server for one event at a time, and only inside Next: so nothing lies in a
-// buffer while its time to be acknowledged runs.
+// Receive opens a receiver. It asks the server for no more events than its user has room for, and only inside Next: so
+// nothing lies in a buffer while its time to be acknowledged runs.
 func (q *Queue) Receive(ctx context.Context) (*Receiver, error) {
 	from, err := q.pull(ctx, q.events, workersConfig())
 	if err != nil {
@@ -55,10 +55,11 @@ func (q *Queue) Receive(ctx context.Context) (*Receiver, error) {
 	return &Receiver{q: q, from: from}, nil
 }
 
-// Next waits for an event until ctx ends. Another error means that the receiver must be opened anew, but for
-// ErrUnreadable.
-func (r *Receiver) Next(ctx context.Context) (Delivery, error) {
-	msg, err := r.from.next(ctx)
+// Next waits for an event until ctx ends. room, 1 or more, is how many could be taken into work at once; what comes of one
+// call takes one of it, and nothing else may. Another error than that of ctx means that the receiver must be opened anew,
+// but for ErrUnreadable.
+func (r *Receiver) Next(ctx context.Context, room int) (Delivery, error) {
+	msg, err := r.from.next(ctx, room)
 	if err != nil {
 		return Delivery{}, err
 	}

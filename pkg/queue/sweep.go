@@ -114,7 +114,7 @@ func (q *Queue) SweepRuns(ctx context.Context) (*SweepRuns, error) {
 
 // Next waits until it is this process's turn, or ctx ends.
 func (r *SweepRuns) Next(ctx context.Context) (SweepRun, error) {
-	msg, err := r.from.next(ctx)
+	msg, err := r.from.next(ctx, 1)
 	if err != nil {
 		return SweepRun{}, err
 	}
