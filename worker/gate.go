@@ -23,19 +23,20 @@ type gates struct {
 }
 
 type gate struct {
-	state    queue.LaneState // down or limited
-	since    time.Time
-	until    time.Time
-	failures int  // in a row; those that come together count as one
-	probing  bool // one event was let through and decides
-	logged   bool // that it is limited
-	last     *ticket.Failure
-	told     time.Time // until when it is shut as the others were told
+	state   queue.LaneState // down or limited
+	since   time.Time
+	until   time.Time
+	probing bool // one event was let through and decides
+	logged  bool // that it is limited
+	last    *ticket.Failure
+	told    time.Time // until when it is shut as the others were told
 }
 
 const (
 	firstShut = 2 * time.Second
+	soonShut  = 10 * time.Second
 	longShut  = 15 * time.Minute
+	outlast   = 8                // by this part of the time that trouble lasted it may be found out later that it is over
 	probeTime = 30 * time.Second // for the one event that is let through
 
 	shortLimit = time.Second      // when an account does not say how long it is limited
@@ -134,7 +135,7 @@ func (at *gate) postpone(now time.Time, wait time.Duration) {
 	at.probing = false
 }
 
-// fail shuts the gate of an account in trouble, for longer with each failure.
+// fail shuts the gate of an account in trouble. What failed together shuts it once.
 func (at *gate) fail(now time.Time, after time.Duration) {
 	if at.state != queue.LaneDown {
 		*at = gate{state: queue.LaneDown, since: now, last: at.last}
@@ -145,14 +146,19 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 		}
 		return
 	}
-	at.failures++
 	at.probing = false
 	wait := after
 	if wait == 0 {
-		wait = min(firstShut<<min(at.failures-1, 12), longShut)
+		wait = untilProbe(now.Sub(at.since))
 		wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter needs no secrecy
 	}
 	at.until = now.Add(wait)
+}
+
+// untilProbe gives how long to leave an account alone that has been in trouble for so long: about as long again at
+// first, and later on a part of it, so that what waits does not wait much longer than the trouble lasts.
+func untilProbe(down time.Duration) time.Duration {
+	return min(max(firstShut, min(down, soonShut), down/outlast), longShut)
 }
 
 // newsOf gives what the others are to be told of a gate that is shut, if anything.
@@ -163,7 +169,7 @@ func (g *gates) newsOf(name string, at *gate, now time.Time) *queue.GateNews {
 	}
 	at.told = at.until
 	return &queue.GateNews{
-		Process: g.process, Gate: name, State: at.state, Wait: wait, Failures: at.failures,
+		Process: g.process, Gate: name, State: at.state, Wait: wait, Lasted: now.Sub(at.since),
 		Reason: at.last.Reason, Failure: at.last.Detail.Message, Status: at.last.Detail.Status, Hint: at.last.Hint,
 	}
 }

@@ -29,7 +29,7 @@ func TestWhatFailsTogetherShutsAGateOnce(t *testing.T) {
 		t.Fatal("a second event is let through beside the first")
 	}
 	until, news := g.fail(f)
-	if wait := until.Sub(now); news || wait < firstShut || wait > 2*firstShut {
+	if wait := until.Sub(now); news || wait < firstShut/2 || wait > firstShut {
 		t.Errorf("after the probe: shut for %s, news %v", wait, news)
 	}
 	f.After = time.Minute // the account says itself how long
@@ -96,7 +96,7 @@ func TestAnAccountInTroubleStaysSoWithoutACallLeft(t *testing.T) {
 		if news != (try == 0) {
 			t.Errorf("try %d: news %v", try, news)
 		}
-		if least := firstShut << try / 2; until.Sub(now) < least {
+		if least := untilProbe(now.Sub(time.Unix(0, 0))) / 2; until.Sub(now) < least {
 			t.Errorf("try %d: shut for %s, want %s at least", try, until.Sub(now), least)
 		}
 		now = until
@@ -140,11 +140,23 @@ func TestWhatIsWrongHereIsNotToldToOthers(t *testing.T) {
 	}
 }
 
+// What waits for an account is tried again soon after the account is well, however long that took.
+func TestTroubleIsOutlastedByAPartOfIt(t *testing.T) {
+	for down, want := range map[time.Duration]time.Duration{
+		0: 2 * time.Second, 3 * time.Second: 3 * time.Second, time.Minute: 10 * time.Second, 5 * time.Minute: 37500 * time.Millisecond,
+		time.Hour: 450 * time.Second, 2 * time.Hour: 15 * time.Minute, 100 * time.Hour: 15 * time.Minute,
+	} {
+		if got := untilProbe(down); got != want {
+			t.Errorf("after %s: %s, want %s", down, got, want)
+		}
+	}
+}
+
 func TestWhatOthersSayIsTakenOver(t *testing.T) {
 	now := time.Unix(0, 0)
 	g := newGates("p1", func() time.Time { return now }, func(n queue.GateNews) { t.Errorf("an echo: %+v", n) })
-	news := func(process string, state queue.LaneState, wait time.Duration, failures int) queue.GateNews {
-		return queue.GateNews{Process: process, Gate: "zendesk/acme", State: state, Wait: wait, Failures: failures, Failure: "no answer"}
+	news := func(process string, state queue.LaneState, wait, lasted time.Duration) queue.GateNews {
+		return queue.GateNews{Process: process, Gate: "zendesk/acme", State: state, Wait: wait, Lasted: lasted, Failure: "no answer"}
 	}
 	for _, step := range []struct {
 		name    string
@@ -153,12 +165,12 @@ func TestWhatOthersSayIsTakenOver(t *testing.T) {
 		state   queue.LaneState
 		wait    time.Duration
 	}{
-		{"its own", news("p1", queue.LaneDown, time.Minute, 1), false, queue.LaneOpen, 0},
+		{"its own", news("p1", queue.LaneDown, time.Minute, time.Second), false, queue.LaneOpen, 0},
 		{"open already", news("p2", queue.LaneOpen, 0, 0), false, queue.LaneOpen, 0},
 		{"limited", news("p2", queue.LaneLimited, 4*time.Second, 0), true, queue.LaneLimited, 4 * time.Second},
 		{"a limit ends by itself", news("p2", queue.LaneOpen, 0, 0), false, queue.LaneLimited, 4 * time.Second},
-		{"down", news("p2", queue.LaneDown, time.Minute, 5), true, queue.LaneDown, time.Minute},
-		{"down for less", news("p3", queue.LaneDown, time.Second, 1), false, queue.LaneDown, time.Minute},
+		{"down", news("p2", queue.LaneDown, time.Minute, time.Minute), true, queue.LaneDown, time.Minute},
+		{"down for less", news("p3", queue.LaneDown, time.Second, time.Second), false, queue.LaneDown, time.Minute},
 		{"open", news("p3", queue.LaneOpen, 0, 0), true, queue.LaneOpen, 0},
 	} {
 		if changed := g.adopt(step.n); changed != step.changed {
@@ -179,13 +191,16 @@ func TestWhatOthersSayIsTakenOver(t *testing.T) {
 		}
 	}
 	// What others went through counts for the own waits.
-	g.adopt(news("p2", queue.LaneDown, time.Second, 8))
+	g.adopt(news("p2", queue.LaneDown, time.Second, 24*time.Hour))
+	if since := g.reports()[0].Since; !since.Equal(now.Add(-24 * time.Hour)) {
+		t.Errorf("in trouble since %s", since)
+	}
 	now = now.Add(time.Minute)
 	g.tell = func(queue.GateNews) {}
 	if _, _, shut := g.shut("zendesk/acme"); shut {
 		t.Fatal("nobody is let through")
 	}
-	if until, isNews := g.fail(&ticket.Failure{Gate: "zendesk/acme"}); isNews || until.Sub(now) < longShut/4 {
+	if until, isNews := g.fail(&ticket.Failure{Gate: "zendesk/acme"}); isNews || until.Sub(now) < longShut/2 {
 		t.Errorf("shut for %s, news %v", until.Sub(now), isNews)
 	}
 	now = now.Add(longShut + staleGate + time.Second)

@@ -39,13 +39,15 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 		at = &gate{state: n.State, since: now}
 		g.all[n.Gate] = at
 	}
+	if since := now.Add(-n.Lasted); since.Before(at.since) {
+		at.since = since
+	}
 	until := now.Add(n.Wait + rand.N(min(n.Wait/4, adoptLater)+1)) //nolint:gosec // jitter needs no secrecy
 	if changed || until.After(at.until) || at.probing {
 		at.until = until
 	}
 	at.told = at.until
 	at.probing = false
-	at.failures = max(at.failures, n.Failures)
 	at.last = &ticket.Failure{
 		Trouble: ticket.TroubleAccount, Gate: n.Gate, Reason: n.Reason, Limited: n.State == queue.LaneLimited,
 		Detail: ticket.Detail{Message: n.Failure, Status: n.Status}, Hint: n.Hint,

@@ -27,15 +27,15 @@ const (
 // GateNews is what a process tells the others when it shuts or opens a gate. It is sent as a plain message: who does not
 // hear of it finds out by itself.
 type GateNews struct {
-	Process  string        `json:"process"` // of this start of the process
-	Gate     string        `json:"gate"`    // as "zendesk/acme" or "iadvize/main"
-	State    LaneState     `json:"state"`   // open, limited or down
-	Wait     time.Duration `json:"wait_ns"` // shut for so long: clocks of machines differ
-	Failures int           `json:"failures,omitempty"`
-	Reason   ticket.Reason `json:"reason,omitempty"`
-	Failure  string        `json:"failure,omitempty"`
-	Status   int           `json:"status,omitempty"`
-	Hint     string        `json:"hint,omitempty"`
+	Process string        `json:"process"`             // of this start of the process
+	Gate    string        `json:"gate"`                // as "zendesk/acme" or "iadvize/main"
+	State   LaneState     `json:"state"`               // open, limited or down
+	Wait    time.Duration `json:"wait_ns"`             // shut for so long: clocks of machines differ
+	Lasted  time.Duration `json:"lasted_ns,omitempty"` // it has been like that for so long
+	Reason  ticket.Reason `json:"reason,omitempty"`
+	Failure string        `json:"failure,omitempty"`
+	Status  int           `json:"status,omitempty"`
+	Hint    string        `json:"hint,omitempty"`
 }
 
 // Bounds of what is taken from others.
@@ -45,7 +45,7 @@ const (
 	maxGateName  = 200
 	maxGateText  = 400
 	maxGateWait  = time.Hour
-	maxFailures  = 1000
+	maxLasted    = 365 * 24 * time.Hour
 	newsBacklog  = 10_000
 )
 
@@ -93,7 +93,7 @@ func readGateNews(data []byte) (GateNews, bool) {
 	if !slices.Contains(ticket.Reasons(), n.Reason) {
 		n.Reason = ""
 	}
-	n.Wait, n.Failures = min(max(n.Wait, 0), maxGateWait), min(max(n.Failures, 0), maxFailures)
+	n.Wait, n.Lasted = min(max(n.Wait, 0), maxGateWait), min(max(n.Lasted, 0), maxLasted)
 	if n.Status < 100 || n.Status > 599 {
 		n.Status = 0
 	}

@@ -25,8 +25,8 @@ func TestNewsOfGatesIsBounded(t *testing.T) {
 		"odd state":    {func(n *GateNews) { n.State = LanePaused }, false},
 		"long failure": {func(n *GateNews) { n.Failure = strings.Repeat("a", 1000) }, true},
 		"too long":     {func(n *GateNews) { n.Failure = strings.Repeat("a", maxGateNews) }, false},
-		"for ever":     {func(n *GateNews) { n.Wait, n.Failures, n.Status, n.Reason = 1<<62, 1<<40, 77, "odd" }, true},
-		"negative":     {func(n *GateNews) { n.Wait, n.Failures = -1, -1 }, true},
+		"for ever":     {func(n *GateNews) { n.Wait, n.Lasted, n.Status, n.Reason = 1<<62, 1<<62, 77, "odd" }, true},
+		"negative":     {func(n *GateNews) { n.Wait, n.Lasted = -1, -1 }, true},
 	} {
 		n := good
 		tc.change(&n)
@@ -46,12 +46,12 @@ func bounded(n GateNews) bool {
 			return false
 		}
 	}
-	return n.Wait >= 0 && n.Wait <= maxGateWait && n.Failures >= 0 && n.Failures <= maxFailures && (n.Status == 0 || n.Status >= 100 && n.Status < 600) &&
+	return n.Wait >= 0 && n.Wait <= maxGateWait && n.Lasted >= 0 && n.Lasted <= maxLasted && (n.Status == 0 || n.Status >= 100 && n.Status < 600) &&
 		len(n.Gate) <= maxGateName && strings.Contains(n.Gate, "/")
 }
 
 func FuzzGateNews(f *testing.F) {
-	f.Add([]byte(`{"process":"p1","gate":"zendesk/acme","state":"down","wait_ns":1000000000,"failures":2,"reason":"expired","failure":"no answer","status":503,"hint":"wait"}`))
+	f.Add([]byte(`{"process":"p1","gate":"zendesk/acme","state":"down","wait_ns":1000000000,"lasted_ns":2000000000,"reason":"expired","failure":"no answer","status":503,"hint":"wait"}`))
 	f.Add([]byte(`{"process":"p1","gate":"iadvize/main","state":"open"}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
