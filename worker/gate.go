@@ -61,11 +61,23 @@ func (g *gates) shut(names ...string) (*ticket.Failure, time.Time, bool) {
 		}
 	}
 	for _, name := range names {
-		if gate := g.all[name]; gate != nil && gate.state == queue.LaneDown {
-			gate.until, gate.probing = now.Add(probeTime), true
-		}
+		g.all[name].letOne(now)
 	}
 	return nil, time.Time{}, false
+}
+
+// probe lets one event through a gate whose time may not be over: an alarm rings a moment early.
+func (g *gates) probe(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.all[name].letOne(g.now())
+}
+
+// letOne notes that an event is let through, and decides. at may be nil.
+func (at *gate) letOne(now time.Time) {
+	if at != nil && at.state == queue.LaneDown {
+		at.until, at.probing = now.Add(probeTime), true
+	}
 }
 
 // closed tells whether nothing is known to get through a gate. Nothing is let through to find out.

@@ -96,7 +96,9 @@ func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, 
 func (l *lane) walk() error {
 	for {
 		if l.over() {
-			l.again(l.now())
+			if !l.halted() { // else it is known when to try again
+				l.again(l.now())
+			}
 			return nil
 		}
 		h, err := l.first.next()

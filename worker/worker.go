@@ -150,6 +150,9 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 		w.sort(ctx, e, f)
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: crowdedWait}
 	}
+	if probe {
+		w.gates.probe(queue.LaneGate(e.Account))
+	}
 	outcome := w.outcome(ctx, e, why)
 	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {

@@ -1,0 +1,47 @@
+package worker
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// An account that is down is called once for each wait, which grows: also when its alarm rings a moment early.
+func TestADownAccountIsProbedOnceForEachWait(t *testing.T) {
+	q := openQueue(t)
+	world := newTown()
+	probes := 0
+	world.fail = func(string) error {
+		probes++
+		return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: queue.LaneGate("acme"), Detail: ticket.Detail{Message: "down"}}
+	}
+	d := deliverer(world, q, Settings{})
+	var ahead atomic.Int64
+	begin := time.Now()
+	d.now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
+	for _, id := range []string{"c1", "c2"} {
+		if err := q.Hold(t.Context(), closed(id), d.now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := New(q, d, zerolog.Nop(), nil)
+	for run := range 6 {
+		lasted := d.now().Sub(begin)
+		next, err := w.drain(t.Context(), t.Context(), "acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if probes != run+1 {
+			t.Errorf("run %d: %d calls in all", run, probes)
+		}
+		if wait := next.Sub(d.now()); wait < untilProbe(lasted)/2 {
+			t.Errorf("run %d: the next one after %s, want half of %s at least", run, wait, untilProbe(lasted))
+		}
+		ahead.Store(int64(next.Sub(begin) - alarmSlack/2))
+	}
+}
