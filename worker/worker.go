@@ -33,6 +33,7 @@ type Worker struct {
 	tries tries
 	lanes chan struct{} // a token for each account whose held events are worked off
 	wait  sync.WaitGroup
+	ended chan struct{} // closed when nothing is received any more
 
 	runMu   sync.Mutex
 	running map[string]bool // guarded by runMu; accounts whose held events are worked off here
@@ -42,7 +43,7 @@ type Worker struct {
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
 	return &Worker{
 		Deliverer: d, queue: q, log: log, meter: meter, crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime), ways: &ways{},
-		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{},
+		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{}, ended: make(chan struct{}),
 		gates: newGates(rand.Text(), d.now, func(n queue.GateNews) { _ = q.TellGate(n) }), // who does not hear of it finds out
 	}
 }
@@ -53,7 +54,7 @@ const (
 )
 
 // Run works until fetch ends. Then it takes no more events and finishes those in work; when work ends before, they are
-// cut off and given back. It returns when nothing is in work.
+// cut off and given back. work must not end before fetch. It returns when nothing is in work.
 func (w *Worker) Run(fetch, work context.Context) {
 	if !w.know(fetch) {
 		return
@@ -63,6 +64,7 @@ func (w *Worker) Run(fetch, work context.Context) {
 	loops.Go(func() { w.loop(fetch, "events", func() error { return w.receive(fetch, work) }) })
 	loops.Go(func() { w.loop(fetch, "held events", func() error { return w.receiveRuns(fetch, work) }) })
 	loops.Wait()
+	close(w.ended)
 	w.wait.Wait()
 }
 
@@ -120,6 +122,7 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 	outcome := w.attempt(work, &e, errand{rank: limit.Live}, false)
 	stop()
 	if work.Err() != nil && outcome.Result == ticket.ResultRetry {
+		<-w.ended        // else this process may be handed it again, as it stops to listen
 		_ = d.GiveBack() // cut off at the end of the process; at worst it comes back after its time
 		return
 	}

@@ -139,16 +139,14 @@ func cpuSeconds(pid int) float64 {
 	return (user + system) / ticksPerSecond
 }
 
-const mostGarbage = 6 << 30 // bytes
-
-// quieten collects this program's garbage now, and not again until that much or half of the free memory is full of it.
-// The simulators share the processors with what is measured: each collection would make a second in which the product is
-// slow.
+// quieten collects this program's garbage now, and not again until half of the free memory is full of it. The simulators
+// share the processors with what is measured: during each collection the product is slow, for seconds when there are
+// many tickets.
 func quieten() {
 	runtime.GC()
 	var now runtime.MemStats
 	runtime.ReadMemStats(&now)
-	room := min(mostGarbage, freeBytes()/2)
+	room := freeBytes() / 2
 	debug.SetGCPercent(max(usualGC, int(100*room/max(now.HeapAlloc, 1<<20)))) //nolint:gosec // a small number
 }
 
