@@ -102,7 +102,10 @@ func (c *Client) do(ctx context.Context, r request, into any) error {
 			call.SetBody(r.body)
 		}
 		if r.key != "" {
-			call.SetHeader("Idempotency-Key", r.key)
+			// Written otherwise than the standard library writes it: of a request with that header it believes that it may
+			// send it again unseen when a connection breaks, and then a refusal of the second one hides a ticket that the
+			// first one made. https://pkg.go.dev/net/http#Transport
+			call.SetHeaderVerbatim("idempotency-key", r.key)
 		}
 		answered, err := c.take(ctx, r)
 		if err != nil {
