@@ -15,13 +15,15 @@ const (
 	pullHeartbeat = 5 * time.Second  // two that are missing tell that the request is gone
 )
 
+var errClosed = errors.New("wait for an event: the receiver is closed")
+
 // puller asks a consumer for messages, for as many at a time as the caller has room for. Each request has an inbox of its
 // own. The client's own iterator has one for all, as wide as one request; after a connection was made anew it asks twice,
 // and drops the second message, which then rests until its time to be acknowledged is over.
 type puller struct {
 	conn     *nats.Conn
 	consumer jetstream.Consumer
-	back     chan nats.Status // tells that the connection was made anew
+	back     chan nats.Status // tells that the connection was made anew, or closed
 	asked    jetstream.MessageBatch
 	cancel   context.CancelFunc
 }
@@ -34,7 +36,7 @@ func (q *Queue) pull(ctx context.Context, stream jetstream.Stream, config jetstr
 	if err != nil {
 		return nil, fmt.Errorf("open consumer %s: %w", config.Durable, err)
 	}
-	return &puller{conn: q.nc, consumer: consumer, back: q.nc.StatusChanged(nats.CONNECTED)}, nil
+	return &puller{conn: q.nc, consumer: consumer, back: q.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)}, nil
 }
 
 // next waits for a message until ctx ends. What arrives after that is given by the next call. room is for how many there
@@ -42,6 +44,12 @@ func (q *Queue) pull(ctx context.Context, stream jetstream.Stream, config jetstr
 // opened anew.
 func (p *puller) next(ctx context.Context, room int) (jetstream.Msg, error) {
 	for {
+		if p.asked == nil && p.conn.IsReconnecting() {
+			// A request that is sent now arrives with the new connection, and is taken back at once: what comes for it would rest.
+			if err := p.reconnected(ctx); err != nil {
+				return nil, err
+			}
+		}
 		if err := p.ask(room); err != nil { //nolint:contextcheck // a request outlives the call that sent it
 			return nil, err
 		}
@@ -61,11 +69,23 @@ func (p *puller) next(ctx context.Context, room int) (jetstream.Msg, error) {
 		case _, is := <-p.back:
 			p.takeBack() // the server may have forgotten the request
 			if !is {
-				return nil, errors.New("wait for an event: the receiver is closed")
+				return nil, errClosed
 			}
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for an event: %w", ctx.Err())
 		}
+	}
+}
+
+func (p *puller) reconnected(ctx context.Context) error {
+	select {
+	case _, is := <-p.back:
+		if !is {
+			return errClosed
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for an event: %w", ctx.Err())
 	}
 }
 
