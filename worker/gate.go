@@ -76,7 +76,15 @@ func (g *gates) probe(name string) {
 // letOne notes that an event is let through, and decides. at may be nil.
 func (at *gate) letOne(now time.Time) {
 	if at != nil && at.state == queue.LaneDown {
+		at.age(now)
 		at.until, at.probing = now.Add(probeTime), true
+	}
+}
+
+// age lets trouble begin anew when nobody tried for long since the gate's time was over: it may have ended unseen.
+func (at *gate) age(now time.Time) {
+	if now.Sub(at.until) > staleGate {
+		at.since = now
 	}
 }
 
@@ -158,6 +166,7 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 		}
 		return
 	}
+	at.age(now)
 	at.probing = false
 	wait := after
 	if wait == 0 {
