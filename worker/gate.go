@@ -96,6 +96,14 @@ func (g *gates) closed(name string) bool {
 	return at != nil && (at.state == queue.LaneDown || g.now().Before(at.until))
 }
 
+// down tells whether a gate is shut for trouble, until something got through it.
+func (g *gates) down(name string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := g.all[name]
+	return at != nil && at.state == queue.LaneDown
+}
+
 // fail shuts the gate that the failure names. It gives until when, and whether that is news for people. What was in work
 // when it was shut fails too, and that is no news: were each to double the wait, one bad second would shut it for
 // minutes.

@@ -159,10 +159,10 @@ func (c *laneCursor) next() (*queue.Held, error) {
 }
 
 // probe delivers one event alone. What follows waits until one has shown that the account answers: a bulk job whose answer
-// is lost costs minutes.
+// is lost costs minutes. One that needed no call to the account has not shown it.
 func (l *lane) probe(h queue.Held) {
 	f := l.deliver(h, true).Failure
-	l.probed = f == nil || f.Trouble == ticket.TroubleJob
+	l.probed = (f == nil || f.Trouble == ticket.TroubleJob) && !l.gates.down(queue.LaneGate(l.account))
 	if f != nil && f.Trouble == ticket.TroubleUncertain {
 		l.halt(l.now().Add(max(f.After, firstDelay)))
 	}
