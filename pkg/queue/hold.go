@@ -12,7 +12,7 @@ import (
 	"passerelle/pkg/ticket"
 )
 
-// Hold keeps an event until its account is well again, and sets the account's alarm clock unless one is set. An event
+// Hold keeps an event until its account is well again, and sets the account's alarm clock unless one rings as early. An event
 // that is known to be an escalation waits ahead of the others. When it returns without an error, both are on the disk.
 func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error {
 	body, err := json.Marshal(e)
@@ -25,18 +25,35 @@ func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error
 	return q.Wake(ctx, e.Account, until)
 }
 
-// Wake sets the account's alarm clock, unless one is set. It rings within a second of that time.
+// Wake sets the account's alarm clock, unless one is set that rings as early. It rings within a second of that time.
 func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
-	_, err := q.js.Publish(ctx, wakeSubject(account), []byte(account),
-		jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(runSubject(account)), jetstream.WithExpectLastSequencePerSubject(0))
+	set, err := q.setAlarm(ctx, account, at, 0)
+	if set || err != nil {
+		return err
+	}
+	later, sequence, err := q.alarm(ctx, account)
+	if err != nil || !later.After(at.Add(alarmStep)) {
+		return err
+	}
+	_, err = q.setAlarm(ctx, account, at, sequence) // not set: it rang, or somebody else set it
+	return err
+}
+
+// alarmStep is how much earlier an alarm must be for its sake to be set anew. Alarms count whole seconds.
+const alarmStep = time.Second
+
+// setAlarm sets an alarm in the place of that one; 0 is none. It tells whether that was the last one.
+func (q *Queue) setAlarm(ctx context.Context, account string, at time.Time, last uint64) (set bool, err error) {
+	_, err = q.js.Publish(ctx, wakeSubject(account), []byte(account),
+		jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(runSubject(account)), jetstream.WithExpectLastSequencePerSubject(last))
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return nil // set already
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("set the alarm clock of account %q: %w", account, err)
+		return false, fmt.Errorf("set the alarm clock of account %q: %w", account, err)
 	}
-	return nil
+	return true, nil
 }
 
 // WakeNow rings the account's alarm at once, whatever it was set to, if the account holds anything.

@@ -190,7 +190,7 @@ func (q *Queue) lookInFront(ctx context.Context, lanes []Lane) error {
 				}
 			}
 			if lane.State != LanePaused { // whose alarm rings for nothing
-				lane.NextWakeAt, err = q.alarm(ctx, lane.Account)
+				lane.NextWakeAt, _, err = q.alarm(ctx, lane.Account)
 			}
 			return err
 		})

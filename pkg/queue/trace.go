@@ -69,7 +69,7 @@ func (q *Queue) Trace(ctx context.Context, conversationID string) (Trace, error)
 	}
 	var err error
 	if len(t.Held) > 0 {
-		if t.Alarm, err = q.alarm(ctx, t.Held[0].Account); err != nil {
+		if t.Alarm, _, err = q.alarm(ctx, t.Held[0].Account); err != nil {
 			return t, err
 		}
 	}
@@ -77,18 +77,18 @@ func (q *Queue) Trace(ctx context.Context, conversationID string) (Trace, error)
 	return t, err
 }
 
-// alarm gives when the account's alarm clock rings; the zero time when none is set.
-func (q *Queue) alarm(ctx context.Context, account string) (time.Time, error) {
+// alarm gives when the account's alarm clock rings, and the sequence of its message; zeros when none is set.
+func (q *Queue) alarm(ctx context.Context, account string) (at time.Time, sequence uint64, err error) {
 	msg, err := q.hold.GetLastMsgForSubject(ctx, wakeSubject(account))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return time.Time{}, nil
+		return at, 0, nil
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read the alarm clock of account %q: %w", account, err)
+		return at, 0, fmt.Errorf("read the alarm clock of account %q: %w", account, err)
 	}
-	at, err := time.Parse(time.RFC3339, strings.TrimPrefix(msg.Header.Get(jetstream.ScheduleHeader), "@at "))
+	at, err = time.Parse(time.RFC3339, strings.TrimPrefix(msg.Header.Get(jetstream.ScheduleHeader), "@at "))
 	if err != nil {
-		return time.Time{}, nil //nolint:nilerr // set by something else, in a form of its own
+		return time.Time{}, msg.Sequence, nil //nolint:nilerr // set by something else, in a form of its own
 	}
-	return at, nil
+	return at, msg.Sequence, nil
 }
