@@ -19,6 +19,7 @@ type Deliverer struct {
 	Settings
 
 	habits *habits
+	heard  func(ctx context.Context, account, gate string) // told of each answer of a connection; nil: nobody is
 	pauses pauses
 	now    func() time.Time
 
@@ -241,6 +242,10 @@ func (d *Deliverer) read(ctx context.Context, e ticket.Event, site ticket.Site) 
 	}
 	age := e.Age(d.now())
 	c, err := source.Read(ctx, e.ConversationID)
+	var answer *ticket.Failure
+	if d.heard != nil && (err == nil || errors.As(err, &answer) && answer.Gate == "") {
+		d.heard(ctx, site.Account, connectionGate(site.IAdvize))
+	}
 	if err != nil {
 		var f *ticket.Failure
 		if errors.As(err, &f) && f.Reason == ticket.ReasonConversationNotFound && f.Trouble == ticket.TroubleHiccup && age >= d.Patience {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -53,5 +54,70 @@ func TestTroubleLastsNoLongerThanItIsSeen(t *testing.T) {
 			t.Errorf("one failed call shuts the account for %s", until.Sub(now))
 		}
 		now = now.Add(72 * time.Hour) // the next one is not let through before it fails
+	}
+}
+
+func connectionDown() *ticket.Failure {
+	return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: connectionGate("main"), Detail: ticket.Detail{Message: "down"}}
+}
+
+// A connection that answers is well, whether a ticket comes of it or not.
+func TestAnyAnswerOpensTheGateOfAConnection(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*town)
+		want   ticket.Result
+	}{
+		"no ticket is wanted": {func(w *town) { w.site.Tickets.Archive = false }, ticket.ResultSkipped},
+		"not complete yet":    {func(w *town) { w.read = withoutForm }, ticket.ResultRetry},
+		"the account is down": {func(w *town) { w.fail = func(string) error { return downAccount() } }, ticket.ResultHeld},
+		"a ticket is made":    {func(*town) {}, ticket.ResultCreated},
+		"it is in trouble yet": {func(w *town) {
+			w.read = func(string) (ticket.Conversation, error) { return ticket.Conversation{}, connectionDown() }
+		}, ticket.ResultHeld},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q, world := openQueue(t), newTown()
+			c.change(world)
+			d := deliverer(world, q, Settings{})
+			var ahead atomic.Int64
+			begin := time.Now()
+			d.now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
+			w := New(q, d, zerolog.Nop(), nil)
+			w.gates.fail(connectionDown())
+			ahead.Store(int64(firstShut))
+			e := closed("c1")
+			if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != c.want {
+				t.Errorf("%s", o.Result)
+			}
+			if shut := w.gates.closed(connectionGate("main")); shut != (name == "it is in trouble yet") {
+				t.Errorf("shut: %t", shut)
+			}
+		})
+	}
+}
+
+func withoutForm(id string) (ticket.Conversation, error) {
+	c := conversation(id)
+	c.ClosingForm = ticket.ClosingForm{}
+	return c, nil
+}
+
+func downAccount() *ticket.Failure {
+	return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: queue.LaneGate("acme"), Detail: ticket.Detail{Message: "down"}}
+}
+
+// A connection in trouble is asked for one conversation, and not for all that a lane holds.
+func TestALaneLeavesAConnectionInTroubleAlone(t *testing.T) {
+	q, world := openQueue(t), newTown()
+	reads := 0
+	world.read = func(string) (ticket.Conversation, error) { reads++; return ticket.Conversation{}, connectionDown() }
+	for _, id := range []string{"c1", "c2", "c3", "c4"} {
+		if err := q.Hold(t.Context(), closed(id), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
+	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || next.IsZero() || reads != 1 {
+		t.Errorf("%d reads, next run at %s, %v", reads, next, err)
 	}
 }

@@ -41,11 +41,13 @@ type Worker struct {
 
 // New makes a worker. The meter may be nil.
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
-	return &Worker{
+	w := &Worker{
 		Deliverer: d, queue: q, log: log, meter: meter, crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime), ways: &ways{},
 		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{}, ended: make(chan struct{}),
 		gates: newGates(rand.Text(), d.now, func(n queue.GateNews) { _ = q.TellGate(n) }), // who does not hear of it finds out
 	}
+	d.heard = func(ctx context.Context, account, gate string) { w.open(ctx, account, true, gate) }
+	return w
 }
 
 const (
@@ -142,10 +144,12 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	if w.pauses.paused(e.Account) {
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: pausedFailure(e.Account), After: pausedLook}
 	}
-	if !probe {
-		if f, until, shut := w.gates.shut(names...); shut && !w.late(*e) && !w.goesAhead(ctx, e, f) {
-			return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
-		}
+	shutting := names
+	if probe && len(names) > 0 {
+		shutting = names[1:] // it finds out about the account, and not about a connection
+	}
+	if f, until, shut := w.gates.shut(shutting...); shut && !w.late(*e) && !w.goesAhead(ctx, e, f) {
+		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
 	}
 	place, ok := w.findPlace(ctx, why, queue.LaneGate(e.Account))
 	if !ok {
@@ -198,17 +202,22 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 			w.tellTrouble(f, until)
 		}
 	case o.Why == "" && (o.Result == ticket.ResultCreated || o.Result == ticket.ResultUpdated): // with a call
-		opened, eased := w.gates.pass(names...)
-		for _, name := range eased {
-			w.log.Info().Str("account", name).Msg("account has calls again")
-		}
-		for _, name := range opened {
-			w.log.Info().Str("account", name).Msg("account well again")
-		}
-		if len(opened) > 0 && !probe { // a probe is part of the run that an alarm would start
-			if err := w.queue.WakeNow(ctx, e.Account); err != nil {
-				w.log.Debug().Err(err).Str("account", e.Account).Msg("cannot wake the account early; its alarm still rings")
-			}
+		w.open(ctx, e.Account, !probe, names...) // a probe is part of the run that an alarm would start
+	}
+}
+
+// open opens gates after a success, and wakes the account if one was shut for trouble.
+func (w *Worker) open(ctx context.Context, account string, wake bool, names ...string) {
+	opened, eased := w.gates.pass(names...)
+	for _, name := range eased {
+		w.log.Info().Str("account", name).Msg("account has calls again")
+	}
+	for _, name := range opened {
+		w.log.Info().Str("account", name).Msg("account well again")
+	}
+	if len(opened) > 0 && wake {
+		if err := w.queue.WakeNow(ctx, account); err != nil {
+			w.log.Debug().Err(err).Str("account", account).Msg("cannot wake the account early; its alarm still rings")
 		}
 	}
 }
