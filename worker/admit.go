@@ -22,6 +22,7 @@ func (w *Worker) findPlace(ctx context.Context, why errand, account string) (*at
 	wait := placeWait
 	if backlog {
 		wait = placeLong
+		account += " backlog" // a crowd of its own: its calls wait for leave, and nobody is to wait for that
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

@@ -50,3 +50,19 @@ func crowdIn(t *testing.T, w *Worker, account string) {
 	}
 	w.crowd.now = clock
 }
+
+// A call of the backlog may wait long for leave. What has just happened has calls, and does not wait for that.
+func TestTheBacklogIsNotInTheWayOfLiveEvents(t *testing.T) {
+	q := openQueue(t)
+	w := New(q, deliverer(newTown(), q, Settings{Crowd: 1}), zerolog.Nop(), nil)
+	clock := w.crowd.now
+	w.crowd.now = func() time.Time { return clock().Add(-time.Minute) }
+	if _, ok := w.findPlace(t.Context(), errand{rank: limit.Backlog}, queue.LaneGate("acme")); !ok {
+		t.Fatal("no place")
+	}
+	w.crowd.now = clock
+	e := closed("c1")
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultCreated {
+		t.Errorf("%s: %v", o.Result, o.Failure)
+	}
+}
