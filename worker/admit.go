@@ -38,22 +38,31 @@ func crowded(account string) *ticket.Failure {
 
 // goesAhead tells whether an event whose gate is shut is tried all the same: an escalated conversation, whose account is
 // well and only has few calls left.
-func (w *Worker) goesAhead(ctx context.Context, e *ticket.Event, shut *ticket.Failure) bool {
-	w.sort(ctx, e, shut)
+func goesAhead(e ticket.Event, shut *ticket.Failure) bool {
 	return e.Escalated && shut.Limited && shut.Gate == queue.LaneGate(e.Account)
 }
 
 // sort finds out whether an event that has to wait for its account is an escalated conversation: among what waits those
-// go first. That costs the Zendesk account no call.
-func (w *Worker) sort(ctx context.Context, e *ticket.Event, shut *ticket.Failure) {
+// go first. That costs the Zendesk account no call. It tells whether there is nothing more to find out.
+func (w *Worker) sort(ctx context.Context, e *ticket.Event, shut *ticket.Failure) (known bool) {
 	site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID)
 	if !ok || !site.Tickets.Escalation || e.Kind != ticket.KindClosed || e.Escalated || shut.Gate != queue.LaneGate(site.Account) {
-		return
+		return true
 	}
 	source, ok := w.Conversations(site.IAdvize)
 	if !ok || w.gates.closed(connectionGate(site.IAdvize)) {
-		return
+		return true
 	}
 	form, err := source.ClosingForm(ctx, e.ConversationID)
 	e.Escalated = err == nil && ticket.PurposeOf(ticket.Conversation{ClosingForm: form}, site.Tickets) == ticket.PurposeEscalation
+	return err == nil && form.Known
+}
+
+// mustWait is the outcome of an event that has to wait for its account. One whose closing form may still come stays in the
+// queue so long: of what is held nothing is asked again before its turn, and then it is too late to go first.
+func (w *Worker) mustWait(e ticket.Event, why errand, known bool, f *ticket.Failure, after time.Duration) ticket.Outcome {
+	if young := w.FormWait - e.Age(w.now()); !known && why.rank != limit.Backlog && young > 0 {
+		return ticket.Outcome{Result: ticket.ResultRetry, Failure: noFormYet(), After: min(young, max(after, settlingWait))}
+	}
+	return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: after}
 }

@@ -66,3 +66,40 @@ func TestTheBacklogIsNotInTheWayOfLiveEvents(t *testing.T) {
 		t.Errorf("%s: %v", o.Result, o.Failure)
 	}
 }
+
+// A closing form comes a moment after the end of its conversation. Until then it is not known whether the event goes first.
+func TestAnEventIsNotHeldBeforeItsClosingFormIsKnown(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	read := world.read
+	form := ticket.ClosingForm{}
+	world.read = func(id string) (ticket.Conversation, error) {
+		c, err := read(id)
+		c.ClosingForm = form
+		return c, err
+	}
+	d := deliverer(world, q, Settings{FormWait: 20 * time.Second})
+	now := time.Now()
+	d.now = func() time.Time { return now }
+	w := New(q, d, zerolog.Nop(), nil)
+	f := &ticket.Failure{Gate: queue.LaneGate("acme"), Trouble: ticket.TroubleAccount, After: time.Minute}
+	w.gates.fail(f)
+	for _, step := range []struct {
+		age       time.Duration
+		form      ticket.ClosingForm
+		result    ticket.Result
+		after     time.Duration
+		escalated bool
+	}{
+		{time.Second, ticket.ClosingForm{}, ticket.ResultRetry, 19 * time.Second, false},
+		{time.Second, ticket.ClosingForm{Known: true, Escalate: true}, ticket.ResultHeld, time.Minute, true},
+		{time.Second, ticket.ClosingForm{Known: true}, ticket.ResultHeld, time.Minute, false},
+		{21 * time.Second, ticket.ClosingForm{}, ticket.ResultHeld, time.Minute, false},
+	} {
+		e := closed("c1")
+		e.ReceivedAt, form = now.Add(-step.age), step.form
+		o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false)
+		if o.Result != step.result || o.After != step.after || e.Escalated != step.escalated {
+			t.Errorf("%+v: %s after %s, escalated %t", step, o.Result, o.After, e.Escalated)
+		}
+	}
+}

@@ -260,10 +260,12 @@ func (d *Deliverer) read(ctx context.Context, e ticket.Event, site ticket.Site) 
 	case c.ClosedAt.IsZero() && age < d.Patience:
 		return c, notYet("iAdvize does not say yet that the conversation is closed")
 	case site.Tickets.Escalation && handled && !c.ClosingForm.Known && age < d.FormWait:
-		return c, notYet("the agent's closing form cannot be read yet")
+		return c, noFormYet()
 	}
 	return c, nil
 }
+
+func noFormYet() *ticket.Failure { return notYet("the agent's closing form cannot be read yet") }
 
 // notYet is a wait that is normal.
 func notYet(what string) *ticket.Failure {

@@ -148,14 +148,15 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	if probe && len(names) > 0 {
 		shutting = names[1:] // it finds out about the account, and not about a connection
 	}
-	if f, until, shut := w.gates.shut(shutting...); shut && !w.late(*e) && !w.goesAhead(ctx, e, f) {
-		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: until.Sub(start)}
+	if f, until, shut := w.gates.shut(shutting...); shut && !w.late(*e) {
+		if known := w.sort(ctx, e, f); !goesAhead(*e, f) {
+			return w.mustWait(*e, why, known, f, until.Sub(start))
+		}
 	}
 	place, ok := w.findPlace(ctx, why, queue.LaneGate(e.Account))
 	if !ok {
 		f := crowded(e.Account)
-		w.sort(ctx, e, f)
-		return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: crowdedWait}
+		return w.mustWait(*e, why, w.sort(ctx, e, f), f, crowdedWait)
 	}
 	if probe {
 		w.gates.probe(queue.LaneGate(e.Account))
