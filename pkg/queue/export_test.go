@@ -11,3 +11,6 @@ func Compared() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Connected tells whether the client has a connection, as far as it has noticed.
+func (q *Queue) Connected() bool { return q.nc.IsConnected() }

@@ -64,7 +64,7 @@ func TestNoEventRestsAfterALostConnection(t *testing.T) {
 	const rounds, events, room = 3, 64, 32
 	for round := range rounds {
 		l.set(true)
-		time.Sleep(100 * time.Millisecond) // until the client has noticed
+		until(t, func() bool { return !q.Connected() })
 		early, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		if _, err := r.Next(early, room); err == nil {
 			t.Fatal("an event without a connection")
