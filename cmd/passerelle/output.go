@@ -11,7 +11,11 @@ import (
 
 // localTime is for people at a terminal, and says which zone that is; JSON and the console have UTC.
 func localTime(t time.Time) string {
-	return t.Local().Format(time.DateTime + " MST") //nolint:gosmopolitan // the terminal's own time zone is what its reader expects
+	return timeIn(time.Local, t) //nolint:gosmopolitan // the terminal's own time zone is what its reader expects
+}
+
+func timeIn(zone *time.Location, t time.Time) string {
+	return t.In(zone).Format(time.DateTime + " MST")
 }
 
 func printJSON(std streams, v any) error {
