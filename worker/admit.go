@@ -22,11 +22,10 @@ func (w *Worker) findPlace(ctx context.Context, why errand, account string) (*at
 	wait := placeWait
 	if backlog {
 		wait = placeLong
-		account += " backlog" // a crowd of its own: its calls wait for leave, and nobody is to wait for that
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return w.crowd.await(ctx, backlog, account)
+	return w.crowd.await(ctx, account, backlog)
 }
 
 func crowded(account string) *ticket.Failure {

@@ -14,10 +14,8 @@ import (
 // What waits for an account, for whichever reason, is known for an escalation: those go first later on.
 func TestWhatMustWaitIsSorted(t *testing.T) {
 	for name, trouble := range map[string]func(*Worker){
-		"down": func(w *Worker) {
-			w.gates.fail(&ticket.Failure{Gate: queue.LaneGate("acme"), Trouble: ticket.TroubleAccount})
-		},
-		"crowded": func(w *Worker) { crowdIn(t, w, "acme") },
+		"down":    func(w *Worker) { w.gates.fail(accountDown()) },
+		"crowded": func(w *Worker) { crowdIn(t, w, limit.Live) },
 	} {
 		for _, escalated := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
@@ -40,12 +38,12 @@ func TestWhatMustWaitIsSorted(t *testing.T) {
 	}
 }
 
-// crowdIn fills an account with deliveries that are late.
-func crowdIn(t *testing.T, w *Worker, account string) {
+// crowdIn has a delivery to acme that is late.
+func crowdIn(t *testing.T, w *Worker, rank limit.Rank) {
 	t.Helper()
 	clock := w.crowd.now
 	w.crowd.now = func() time.Time { return clock().Add(-time.Minute) }
-	if _, ok := w.crowd.await(t.Context(), false, queue.LaneGate(account)); !ok {
+	if _, ok := w.findPlace(t.Context(), errand{rank: rank}, queue.LaneGate("acme")); !ok {
 		t.Fatal("no place")
 	}
 	w.crowd.now = clock
@@ -55,12 +53,7 @@ func crowdIn(t *testing.T, w *Worker, account string) {
 func TestTheBacklogIsNotInTheWayOfLiveEvents(t *testing.T) {
 	q := openQueue(t)
 	w := New(q, deliverer(newTown(), q, Settings{Crowd: 1}), zerolog.Nop(), nil)
-	clock := w.crowd.now
-	w.crowd.now = func() time.Time { return clock().Add(-time.Minute) }
-	if _, ok := w.findPlace(t.Context(), errand{rank: limit.Backlog}, queue.LaneGate("acme")); !ok {
-		t.Fatal("no place")
-	}
-	w.crowd.now = clock
+	crowdIn(t, w, limit.Backlog)
 	e := closed("c1")
 	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultCreated {
 		t.Errorf("%s: %v", o.Result, o.Failure)
@@ -79,9 +72,10 @@ func TestAnEventIsNotHeldBeforeItsClosingFormIsKnown(t *testing.T) {
 	}
 	d := deliverer(world, q, Settings{FormWait: 20 * time.Second})
 	now := time.Now()
-	d.now = func() time.Time { return now }
+	putAhead(d, now)
 	w := New(q, d, zerolog.Nop(), nil)
-	f := &ticket.Failure{Gate: queue.LaneGate("acme"), Trouble: ticket.TroubleAccount, After: time.Minute}
+	f := accountDown()
+	f.After = time.Minute
 	w.gates.fail(f)
 	for _, step := range []struct {
 		age       time.Duration

@@ -16,7 +16,14 @@ type crowd struct {
 	mu      sync.Mutex
 	now     func() time.Time
 	atFirst float64
-	all     map[string]*party // guarded by mu
+	all     map[partyName]*party // guarded by mu
+}
+
+// partyName tells parties apart. The backlog of an account is one of its own: its calls wait for leave, and nobody is to
+// wait for that.
+type partyName struct {
+	account string
+	backlog bool
 }
 
 // party is the work of one account.
@@ -39,7 +46,7 @@ const (
 )
 
 func newCrowd(now func() time.Time, atFirst int) *crowd {
-	return &crowd{now: now, atFirst: float64(atFirst), all: map[string]*party{}}
+	return &crowd{now: now, atFirst: float64(atFirst), all: map[partyName]*party{}}
 }
 
 // attendance is the place of one delivery.
@@ -58,14 +65,14 @@ const (
 	roomLate      // none, and answers are late
 )
 
-// await takes a place at an account, and waits for one until ctx ends; late tells whether to wait for an account that
-// answers late, too.
-func (c *crowd) await(ctx context.Context, late bool, name string) (*attendance, bool) {
+// await takes a place at an account, and waits for one until ctx ends. The backlog waits for an account that answers late,
+// too.
+func (c *crowd) await(ctx context.Context, account string, backlog bool) (*attendance, bool) {
 	for {
 		c.mu.Lock()
-		p := c.party(name)
+		p := c.party(partyName{account, backlog})
 		place, room := c.take(p)
-		if room == roomFree || room == roomLate && !late {
+		if room == roomFree || room == roomLate && !backlog {
 			c.mu.Unlock()
 			return place, room == roomFree
 		}
@@ -82,7 +89,7 @@ func (c *crowd) await(ctx context.Context, late bool, name string) (*attendance,
 	}
 }
 
-func (c *crowd) party(name string) *party {
+func (c *crowd) party(name partyName) *party {
 	p := c.all[name]
 	if p == nil {
 		p = &party{limit: c.atFirst, started: map[*attendance]time.Time{}}

@@ -47,7 +47,7 @@ func TestAConnectionInTroubleKeepsBackOnlyItsOwn(t *testing.T) {
 					return world.town, true
 				}
 				return reader(func(string) (ticket.Conversation, error) {
-					return ticket.Conversation{}, &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: connectionGate(connection), Detail: ticket.Detail{Message: "down"}}
+					return ticket.Conversation{}, connectionDown(connection)
 				}), true
 			}
 			for i, id := range []string{"c1", "c2", "c3", "c4"} {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,6 +218,22 @@ func deliverer(t *town, q *queue.Queue, s Settings) *Deliverer {
 		Tickets:       func(string, limit.Rank) (Tickets, bool) { return t, t.clients },
 		Ledger:        q,
 	}, s)
+}
+
+// putAhead gives a deliverer a clock that stands at begin, and how far a test has put it ahead. It is to be called before
+// the worker is made.
+func putAhead(d *Deliverer, begin time.Time) *atomic.Int64 {
+	ahead := &atomic.Int64{}
+	d.now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
+	return ahead
+}
+
+func accountDown() *ticket.Failure { return downAt(queue.LaneGate("acme")) }
+
+func connectionDown(name string) *ticket.Failure { return downAt(connectionGate(name)) }
+
+func downAt(gate string) *ticket.Failure {
+	return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: gate, Detail: ticket.Detail{Message: "down"}}
 }
 
 // results passes on what became of each attempt.

@@ -73,9 +73,12 @@ func (g *gates) probe(name string) {
 	g.all[name].letOne(g.now())
 }
 
+// down tells whether the gate is shut for trouble, until something got through it. at may be nil, which is open.
+func (at *gate) down() bool { return at != nil && at.state == queue.LaneDown }
+
 // letOne notes that an event is let through, and decides. at may be nil.
 func (at *gate) letOne(now time.Time) {
-	if at != nil && at.state == queue.LaneDown {
+	if at.down() {
 		at.age(now)
 		at.until, at.probing = now.Add(probeTime), true
 	}
@@ -93,15 +96,14 @@ func (g *gates) closed(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	at := g.all[name]
-	return at != nil && (at.state == queue.LaneDown || g.now().Before(at.until))
+	return at.down() || at != nil && g.now().Before(at.until)
 }
 
 // down tells whether a gate is shut for trouble, until something got through it.
 func (g *gates) down(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	at := g.all[name]
-	return at != nil && at.state == queue.LaneDown
+	return g.all[name].down()
 }
 
 // fail shuts the gate that the failure names. It gives until when, and whether that is news for people. What was in work

@@ -25,7 +25,7 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 	defer g.mu.Unlock()
 	at := g.all[n.Gate]
 	if n.State == queue.LaneOpen {
-		if at == nil || at.state != queue.LaneDown {
+		if !at.down() {
 			return false // a limit ends by itself
 		}
 		delete(g.all, n.Gate)

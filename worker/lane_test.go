@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,9 +17,7 @@ func TestWhatIsTriedAgainDoesNotWaitForTheWholeBacklog(t *testing.T) {
 	q := openQueue(t)
 	world := newTown()
 	d := deliverer(world, q, Settings{LaneSlots: 1})
-	var ahead atomic.Int64 // of a clock that begins in the past, so that alarms ring at once
-	begin := time.Now().Add(-time.Hour)
-	d.now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
+	ahead := putAhead(d, time.Now().Add(-time.Hour)) // in the past, so that alarms ring at once
 	var order []string
 	world.fail = func(call string) error {
 		if call != "create" {

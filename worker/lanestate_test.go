@@ -220,7 +220,7 @@ func TestWhatWaitedForAPauseMayWaitAsLongAgain(t *testing.T) {
 	d.now = func() time.Time { return now }
 	e := closed("c1")
 	e.ReceivedAt = now.Add(-100 * time.Hour)
-	down := &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/acme", Detail: ticket.Detail{Message: "down"}}
+	down := accountDown()
 	limited := &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/acme", Limited: true, Detail: ticket.Detail{Message: "no call left"}}
 	for _, tc := range []struct {
 		name    string

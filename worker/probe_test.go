@@ -1,14 +1,10 @@
 package worker
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"passerelle/pkg/queue"
-	"passerelle/pkg/ticket"
 )
 
 // An account that is down is called once for each wait, which grows: also when its alarm rings a moment early.
@@ -18,12 +14,11 @@ func TestADownAccountIsProbedOnceForEachWait(t *testing.T) {
 	probes := 0
 	world.fail = func(string) error {
 		probes++
-		return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: queue.LaneGate("acme"), Detail: ticket.Detail{Message: "down"}}
+		return accountDown()
 	}
 	d := deliverer(world, q, Settings{})
-	var ahead atomic.Int64
 	begin := time.Now()
-	d.now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
+	ahead := putAhead(d, begin)
 	for _, id := range []string{"c1", "c2"} {
 		if err := q.Hold(t.Context(), closed(id), d.now()); err != nil {
 			t.Fatal(err)

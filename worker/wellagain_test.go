@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,16 +21,15 @@ func TestWhatNeedsNoTicketDoesNotKeepBackALane(t *testing.T) {
 		return c, nil
 	}
 	d := deliverer(world, q, Settings{})
-	var ahead atomic.Int64
 	begin := time.Now()
-	d.now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
+	ahead := putAhead(d, begin)
 	for _, id := range []string{"c1", "c2", "c3", "c4", "c5", "c6"} {
 		if err := q.Hold(t.Context(), closed(id), begin); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w := New(q, d, zerolog.Nop(), nil)
-	w.gates.fail(&ticket.Failure{Trouble: ticket.TroubleAccount, Gate: queue.LaneGate("acme"), Detail: ticket.Detail{Message: "down"}})
+	w.gates.fail(accountDown())
 	ahead.Store(int64(3 * time.Second))
 	next, err := w.drain(t.Context(), t.Context(), "acme")
 	if err != nil || !next.IsZero() || len(world.tickets) != 1 {
@@ -57,10 +55,6 @@ func TestTroubleLastsNoLongerThanItIsSeen(t *testing.T) {
 	}
 }
 
-func connectionDown() *ticket.Failure {
-	return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: connectionGate("main"), Detail: ticket.Detail{Message: "down"}}
-}
-
 // A connection that answers is well, whether a ticket comes of it or not.
 func TestAnyAnswerOpensTheGateOfAConnection(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -69,21 +63,19 @@ func TestAnyAnswerOpensTheGateOfAConnection(t *testing.T) {
 	}{
 		"no ticket is wanted": {func(w *town) { w.site.Tickets.Archive = false }, ticket.ResultSkipped},
 		"not complete yet":    {func(w *town) { w.read = withoutForm }, ticket.ResultRetry},
-		"the account is down": {func(w *town) { w.fail = func(string) error { return downAccount() } }, ticket.ResultHeld},
+		"the account is down": {func(w *town) { w.fail = func(string) error { return accountDown() } }, ticket.ResultHeld},
 		"a ticket is made":    {func(*town) {}, ticket.ResultCreated},
 		"it is in trouble yet": {func(w *town) {
-			w.read = func(string) (ticket.Conversation, error) { return ticket.Conversation{}, connectionDown() }
+			w.read = func(string) (ticket.Conversation, error) { return ticket.Conversation{}, connectionDown("main") }
 		}, ticket.ResultHeld},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, world := openQueue(t), newTown()
 			c.change(world)
 			d := deliverer(world, q, Settings{})
-			var ahead atomic.Int64
-			begin := time.Now()
-			d.now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
+			ahead := putAhead(d, time.Now())
 			w := New(q, d, zerolog.Nop(), nil)
-			w.gates.fail(connectionDown())
+			w.gates.fail(connectionDown("main"))
 			ahead.Store(int64(firstShut))
 			e := closed("c1")
 			if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != c.want {
@@ -102,15 +94,14 @@ func withoutForm(id string) (ticket.Conversation, error) {
 	return c, nil
 }
 
-func downAccount() *ticket.Failure {
-	return &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: queue.LaneGate("acme"), Detail: ticket.Detail{Message: "down"}}
-}
-
 // A connection in trouble is asked for one conversation, and not for all that a lane holds.
 func TestALaneLeavesAConnectionInTroubleAlone(t *testing.T) {
 	q, world := openQueue(t), newTown()
 	reads := 0
-	world.read = func(string) (ticket.Conversation, error) { reads++; return ticket.Conversation{}, connectionDown() }
+	world.read = func(string) (ticket.Conversation, error) {
+		reads++
+		return ticket.Conversation{}, connectionDown("main")
+	}
 	for _, id := range []string{"c1", "c2", "c3", "c4"} {
 		if err := q.Hold(t.Context(), closed(id), time.Now()); err != nil {
 			t.Fatal(err)

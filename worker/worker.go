@@ -172,7 +172,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	return outcome
 }
 
-// locate completes the event's site and account, and gives the gates at which it may have to wait.
+// locate completes the event's site and account, and gives the gates at which it may have to wait, the account's first.
 func (w *Worker) locate(ctx context.Context, e *ticket.Event) (gates []string) {
 	site, ok := w.Directory.Site(ctx, e.Platform, e.ProjectID)
 	if !ok {

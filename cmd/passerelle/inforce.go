@@ -23,10 +23,10 @@ func loadFile(path string) fileConfig {
 }
 
 // inForce chooses the configuration: the newest applied one that this process can use, or the file when none is
-// applied: then its revision is 0. uses are those that this process has for references: one that needs a reference that cannot be resolved here
-// cannot be used. Where that is so of all that are sound, it is the newest of these, so that a process starts, and only
-// what needs the secret waits. refused is told of those that are newer than the chosen one. A process that starts thus
-// uses what those that run already use.
+// applied: then its revision is 0. uses are those that this process has for references: one that needs a reference that
+// cannot be resolved here cannot be used. Where that is so of all that are sound, it is the newest of these, so that a
+// process starts, and only what needs the secret waits. refused is told of those that are newer than the chosen one. A
+// process that starts thus uses what those that run already use.
 func inForce(ctx context.Context, q *queue.Queue, file fileConfig, uses []site.Use, refused func(queue.AppliedConfig, error)) (*site.Config, queue.AppliedConfig, error) {
 	applied, err := q.AppliedConfigs(ctx)
 	if err != nil {

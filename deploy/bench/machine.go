@@ -146,38 +146,28 @@ func quieten() {
 	runtime.GC()
 	var now runtime.MemStats
 	runtime.ReadMemStats(&now)
-	room := freeBytes() / 2
+	room := kibOf("/proc/meminfo", "MemAvailable:") << 10 / 2
 	debug.SetGCPercent(max(usualGC, int(100*room/max(now.HeapAlloc, 1<<20)))) //nolint:gosec // a small number
 }
 
 // usualGC is the collector's percentage until something is measured: memory is cheaper here than time.
 const usualGC = 400
 
-// freeBytes is how much memory programs can still have, 0 when that is not known.
-func freeBytes() uint64 {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
-			kib, _ := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
-}
-
 // residentMiB is the memory of a process, 0 when that is not known.
 func residentMiB(pid int) float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return float64(kibOf(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")) / 1024
+}
+
+// kibOf is what a file of the system says of a name, in KiB; 0 when that is not known.
+func kibOf(file, name string) uint64 {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kib / 1024
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			kib, _ := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
+			return kib
 		}
 	}
 	return 0

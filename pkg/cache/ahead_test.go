@@ -101,7 +101,7 @@ func TestAlone(t *testing.T) {
 	src.put("a", 2)
 	clock.step(time.Minute)
 	// Those who found that another one asked look again after a rest. There are few rests, so that the new value stays new.
-	const longest = 250 * time.Millisecond
+	const restEvery = 250 * time.Millisecond
 	rested := time.Now()
 	eventually(t, "everybody has the new value", func() bool {
 		news := 0
@@ -112,7 +112,7 @@ func TestAlone(t *testing.T) {
 				news++
 			}
 		}
-		if time.Since(rested) > longest {
+		if time.Since(rested) > restEvery {
 			clock.step(otherPause)
 			rested = time.Now()
 		}

@@ -2,7 +2,6 @@ package iadvize
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,14 +12,10 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
-	"github.com/google/uuid"
 
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/token"
 )
-
-//go:embed queries.graphql
-var queries string
 
 // Connection is one iAdvize app with its API user.
 type Connection struct {
@@ -32,9 +27,8 @@ type Connection struct {
 	Credentials func() (username, password string, err error)
 }
 
-// Limits of a conversation that is read. Beyond them it is read in part.
+// Limits of an answer, and of a token.
 const (
-	maxPages    = 200 // of 100 messages
 	maxBody     = 16 << 20
 	callTimeout = 20 * time.Second
 	maxToken    = 7 * 24 * time.Hour
@@ -112,69 +106,6 @@ func (c *Client) logIn(ctx context.Context) (token.Token, error) {
 	life := min(time.Duration(min(answer.ExpiresIn, int64(maxToken/time.Second)))*time.Second, maxToken)
 	now := time.Now()
 	return token.Token{Access: answer.Access, IssuedAt: now, ExpiresAt: now.Add(life)}, nil
-}
-
-// Read gives the conversation with all its messages. The error is a *ticket.Failure: TroubleHiccup with
-// ReasonConversationNotFound while iAdvize does not know it, TroubleAccount when nothing can be read at all.
-func (c *Client) Read(ctx context.Context, id string) (ticket.Conversation, error) {
-	var out ticket.Conversation
-	after, first := "", true
-	for range maxPages {
-		node, err := c.node(ctx, queries, "Conversation", id, after)
-		if err != nil {
-			return ticket.Conversation{}, err
-		}
-		if first {
-			out, first = node.conversation(id), false
-		}
-		node.Messages.add(&out)
-		next := node.Messages.PageInfo
-		if !next.HasNextPage || next.EndCursor == "" || next.EndCursor == after {
-			break
-		}
-		after = next.EndCursor
-	}
-	return out, nil
-}
-
-// node asks for a conversation by an operation of a document.
-func (c *Client) node(ctx context.Context, document, operation, id, after string) (conversationNode, error) {
-	variables := map[string]any{"id": id}
-	if after != "" {
-		variables["after"] = after
-	}
-	var data conversationData
-	if err := c.query(ctx, document, operation, variables, &data); err != nil {
-		if errors.Is(err, errQuery) && !isUUID(id) {
-			err = noUUID()
-		}
-		return conversationNode{}, err
-	}
-	if data.Conversation == nil {
-		return conversationNode{}, c.notFound()
-	}
-	return *data.Conversation, nil
-}
-
-func (c *Client) notFound() *ticket.Failure {
-	return &ticket.Failure{
-		Trouble: ticket.TroubleHiccup, Reason: ticket.ReasonConversationNotFound,
-		Detail: ticket.Detail{Message: "iAdvize does not know the conversation"},
-		Hint:   "check that the API user of the connection " + c.c.Name + " may read the project, then replay",
-	}
-}
-
-// isUUID tells whether the id is one in the form in which iAdvize writes them. Its schema takes no other.
-func isUUID(id string) bool { return len(id) == len(uuid.UUID{}.String()) && uuid.Validate(id) == nil }
-
-// noUUID is the conversation's own failure: a refused query would otherwise look like trouble of the whole connection,
-// and one webhook with such an id would keep all its conversations waiting.
-func noUUID() *ticket.Failure {
-	return &ticket.Failure{
-		Trouble: ticket.TroubleJob, Reason: ticket.ReasonMalformed, Err: errQuery,
-		Detail: ticket.Detail{Message: "iAdvize does not take the conversation's id, which is no UUID"},
-		Hint:   "something else than iAdvize sent the webhook, signed with the connection's secret; discard it",
-	}
 }
 
 type graphQLError struct {

@@ -12,8 +12,9 @@ import (
 	"passerelle/pkg/ticket"
 )
 
-// Hold keeps an event until its account is well again, and sets the account's alarm clock unless one rings as early. An event
-// that is known to be an escalation waits ahead of the others. When it returns without an error, both are on the disk.
+// Hold keeps an event until its account is well again, and sets the account's alarm clock unless one rings as early. An
+// event that is known to be an escalation waits ahead of the others. When it returns without an error, both are on the
+// disk.
 func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error {
 	body, err := json.Marshal(e)
 	if err != nil {
@@ -44,8 +45,7 @@ const alarmStep = time.Second
 
 // setAlarm sets an alarm in the place of that one; 0 is none. It tells whether that was the last one.
 func (q *Queue) setAlarm(ctx context.Context, account string, at time.Time, last uint64) (set bool, err error) {
-	_, err = q.js.Publish(ctx, wakeSubject(account), []byte(account),
-		jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(runSubject(account)), jetstream.WithExpectLastSequencePerSubject(last))
+	err = q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(last))
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
 		return false, nil
@@ -56,14 +56,19 @@ func (q *Queue) setAlarm(ctx context.Context, account string, at time.Time, last
 	return true, nil
 }
 
+func (q *Queue) publishAlarm(ctx context.Context, account string, at time.Time, more ...jetstream.PublishOpt) error {
+	schedule := []jetstream.PublishOpt{jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(runSubject(account))}
+	_, err := q.js.Publish(ctx, wakeSubject(account), []byte(account), append(schedule, more...)...)
+	return err
+}
+
 // WakeNow rings the account's alarm at once, whatever it was set to, if the account holds anything.
 func (q *Queue) WakeNow(ctx context.Context, account string) error {
 	holds, err := q.holds(ctx, account)
 	if err != nil || !holds {
 		return err
 	}
-	if _, err := q.js.Publish(ctx, wakeSubject(account), []byte(account),
-		jetstream.WithScheduleAt(time.Now()), jetstream.WithScheduleTarget(runSubject(account))); err != nil {
+	if err := q.publishAlarm(ctx, account, time.Now()); err != nil {
 		return fmt.Errorf("wake account %q: %w", account, err)
 	}
 	return nil
