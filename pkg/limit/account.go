@@ -181,12 +181,13 @@ func (a *account) workers() float64 { return float64(max(1, a.budgets.workers())
 func (a *account) settle(c candidates, shared float64, l leave) {
 	now := a.budgets.ms()
 	next, n := -1.0, 0.0
-	later := func(w *waiter, wait float64) {
-		if now+wait > w.until {
+	later := func(w *waiter, first, wait float64) {
+		if now+first > w.until {
 			a.remove(w)
-			w.verdict <- verdict{wait: time.Duration(wait * float64(time.Millisecond))}
+			w.verdict <- verdict{wait: time.Duration(first * float64(time.Millisecond))}
 			return
 		}
+		wait = max(min(wait, w.until-now), first)
 		if next < 0 || wait < next {
 			next = wait
 		}
@@ -209,14 +210,14 @@ func (a *account) settle(c candidates, shared float64, l leave) {
 				w.verdict <- verdict{call: k}
 			default:
 				a.endpoints.end(w.limits)
-				later(w, l.wait[r])
+				later(w, l.first[r], l.wait[r])
 			}
 		}
 		a.giveBack(given, shared)
 	}
 	for w, wait := range c.wait {
 		if !w.done {
-			later(w, wait)
+			later(w, wait, wait)
 		}
 	}
 	if next < 0 && a.anyoneWaits() {

@@ -69,7 +69,7 @@ func (s shared) exchange(ctx context.Context, account string, m message) (view, 
 
 // readView reads a reply in the order in which the script writes it.
 func readView(reply []int64) (view, error) {
-	const length = 26
+	const length = 29
 	if len(reply) != length {
 		return view{}, errors.New("the script that keeps the budget in Redis gave an answer of another length: another version of it?")
 	}
@@ -79,11 +79,11 @@ func readView(reply []int64) (view, error) {
 	}
 	return view{
 		now: n[0], underWay: n[2],
-		leave: leave{bound: n[1], given: [ranks]float64{n[3], n[4], n[5]}, wait: [ranks]float64{n[6], n[7], n[8]}},
+		leave: leave{bound: n[1], given: [ranks]float64{n[3], n[4], n[5]}, wait: [ranks]float64{n[6], n[7], n[8]}, first: [ranks]float64{n[9], n[10], n[11]}},
 		tally: tally{
-			limit: n[9], left: n[10], heard: n[11] == 1, at: n[12], lo: n[13], hi: n[14], used: n[15], above: n[16], surprise: n[17],
-			before: n[18], leaps: n[19] == 1, roundsUp: n[20] == 1, slides: n[21] == 1,
-			mute: n[22], tat: n[23], blocked: n[24], last: n[25],
+			limit: n[12], left: n[13], heard: n[14] == 1, at: n[15], lo: n[16], hi: n[17], used: n[18], above: n[19], surprise: n[20],
+			before: n[21], leaps: n[22] == 1, roundsUp: n[23] == 1, slides: n[24] == 1,
+			mute: n[25], tat: n[26], blocked: n[27], last: n[28],
 		},
 	}, nil
 }

@@ -7,7 +7,7 @@
 --         5 to 7 how many are wanted: backlog, live, urgent    8 calls a minute    9 reserve in percent
 --         10 stop the account for so long, or 0                then six for each answer: granted age limit left reset bound
 local minute, slack, longest, leftovers, fresh, again, recovery = 60000, 1000, 35000, 6000, 250, 1000, 10000
-local longblock, soon, soonest, handful, unsaid, lost, forgotten = 900000, 200, 20, 4, -1, -2, 45000
+local longblock, soon, soonest, handful, gather, unsaid, lost, forgotten = 900000, 200, 20, 4, 500, -1, -2, 45000
 local max, min, floor, ceil = math.max, math.min, math.floor, math.ceil
 
 local now = tonumber(ARGV[1])
@@ -119,10 +119,10 @@ local reserve = min(ceil(limit * tonumber(ARGV[9]) / 100), limit - 1)
 local ours = limit - reserve
 local margin = min(max(t.surprise, t.before, 1), floor(ours / 50))
 local least = reserve + margin
-local given, wait, bound = {0, 0, 0}, {0, 0, 0}, unsaid
+local given, wait, first, bound = {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, unsaid
 
 if now < t.blocked then
-  for r = 1, 3 do wait[r] = t.blocked - now end
+  for r = 1, 3 do wait[r], first[r] = t.blocked - now, t.blocked - now end
 elseif t.heard == 1 then
   local ahead = min(max(t.hi - now, 0), minute)
   local last = ahead
@@ -154,9 +154,11 @@ elseif t.heard == 1 then
         wait[r] = last + 1
       elseif over - keep[r] < 1 and over >= 1 then
         wait[r] = min(max((min(want[r] - n, handful) + keep[r] - over) * minute / ours, soonest), max(ahead - leftovers, soon))
+        first[r] = min((1 + keep[r] - over) * minute / ours, wait[r])
       else
         wait[r] = soon
       end
+      if first[r] == 0 then first[r] = wait[r] end
     end
   end
 else
@@ -177,9 +179,10 @@ else
     free, paced = free - n, paced - n
     tat = tat + n * interval
     if n < want[r] then
-      wait[r] = soon
+      wait[r], first[r] = soon, soon
       if paced - keep[r] < 1 then
-        wait[r] = max(ceil((min(want[r] - n, handful) + keep[r] - paced) * interval), soonest)
+        first[r] = ceil((1 + keep[r] - paced) * interval)
+        wait[r] = max(min(ceil((min(want[r] - n, handful) + keep[r] - paced) * interval), gather), first[r], soonest)
       end
     end
   end
@@ -206,6 +209,6 @@ if process ~= '' then
   redis.call('PEXPIRE', KEYS[1], longblock + 5 * minute)
 end
 
-local reply = {now, bound, underway + sum, given[1], given[2], given[3], ceil(wait[1]), ceil(wait[2]), ceil(wait[3])}
+local reply = {now, bound, underway + sum, given[1], given[2], given[3], ceil(wait[1]), ceil(wait[2]), ceil(wait[3]), ceil(first[1]), ceil(first[2]), ceil(first[3])}
 for _, name in ipairs(names) do reply[#reply + 1] = t[name] end
 return reply

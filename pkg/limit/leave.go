@@ -13,14 +13,16 @@ type ask struct {
 // leave is the answer to an ask.
 type leave struct {
 	given [ranks]float64 // of what was wanted
-	wait  [ranks]float64 // milliseconds after which asking again has sense; for ranks that did not get all
+	wait  [ranks]float64 // milliseconds after which asking again has sense, for a few at a time; for ranks that did not get all
+	first [ranks]float64 // milliseconds after which the first of these may have a call
 	bound float64        // left after the call before the first of these, at least, were there nobody else; or unsaid
 }
 
 const (
 	soon    = 200.0 // an answer may come at any time
 	soonest = 20.0
-	handful = 4.0 // calls of backlog that are worth an exchange
+	handful = 4.0   // calls of backlog that are worth an exchange
+	gather  = 500.0 // for so long, where calls come slowly
 )
 
 // share is an account's limit and what of it is ours.
@@ -54,6 +56,7 @@ func (t *tally) grant(now float64, a ask) leave {
 	switch {
 	case now < t.blocked:
 		l.wait = same(t.blocked - now)
+		l.first = l.wait
 	case t.heard:
 		l = t.fromWhatIsLeft(now, a, s)
 	default:
@@ -83,6 +86,9 @@ func (t *tally) fromWhatIsLeft(now float64, a ask, s share) leave {
 	behind := max(minute-ahead, 5000) // what was done so far is done again
 	others := max(0, s.limit-t.left-(t.used-a.underWay)) / behind
 	pace := s.ours / minute
+	if t.slides && a.workers > 1 && age >= recovery && t.left-s.reserve-a.underWay > 2*a.workers && t.apart(t.left, a, s) < 1 {
+		return one(a.want) // the window may be another one than it seemed: only a call tells
+	}
 	left := t.left - age*max(3*others, pace/4)
 	likely := t.left - age*max(2*others, pace/4)
 	if a.workers > 1 {
@@ -126,11 +132,17 @@ func (t *tally) fromWhatIsLeft(now float64, a ask, s share) leave {
 		switch {
 		case known+a.underWay < 1:
 			l.wait[r] = end + 1
+			if t.slides && a.workers > 1 {
+				l.wait[r] = min(l.wait[r], recovery)
+			}
 		case over-keep[r] < 1 && over >= 1:
 			l.wait[r] = min(max((min(a.want[r]-n, handful)+keep[r]-over)*minute/s.ours, soonest), max(ahead-leftovers, soon))
+			l.first[r] = min((1+keep[r]-over)*minute/s.ours, l.wait[r])
+			continue
 		default:
 			l.wait[r] = soon
 		}
+		l.first[r] = l.wait[r]
 	}
 	return l
 }
@@ -176,13 +188,26 @@ func (t *tally) beforeTheFirstWord(now float64, a ask, s share) leave {
 		free, paced = free-n, paced-n
 		tat += n * interval
 		if n < a.want[r] {
-			l.wait[r] = soon
+			l.wait[r], l.first[r] = soon, soon
 			if paced-keep[r] < 1 {
-				l.wait[r] = max(math.Ceil((min(a.want[r]-n, handful)+keep[r]-paced)*interval), soonest)
+				l.first[r] = math.Ceil((1 + keep[r] - paced) * interval)
+				l.wait[r] = max(min(math.Ceil((min(a.want[r]-n, handful)+keep[r]-paced)*interval), gather), l.first[r], soonest)
 			}
 		}
 	}
 	t.tat = max(t.tat, math.Floor(tat))
+	return l
+}
+
+// one gives leave to one call, of the highest rank.
+func one(want [ranks]float64) leave {
+	l := leave{bound: unsaid, wait: same(soon), first: same(soon)}
+	for r := Urgent; r >= Backlog; r-- {
+		if want[r] > 0 {
+			l.given[r] = 1
+			break
+		}
+	}
 	return l
 }
 
