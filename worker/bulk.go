@@ -199,7 +199,7 @@ func (b *bulk) consider(h queue.Held) *candidate {
 	e.Site, e.Account = site.Name, site.Account
 	e.Attempts++
 	if e.Replays > 0 {
-		b.Directory.Refresh(b.work, e.Platform, e.ProjectID, replayRefresh)
+		b.Directory.Refresh(b.work, e.Platform, e.ProjectID, mended(*e))
 	}
 	var o ticket.Outcome
 	var err error

@@ -55,8 +55,11 @@ func (d *Deliverer) Preview(ctx context.Context, e ticket.Event) ticket.Outcome 
 }
 
 func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, why errand) ticket.Outcome {
-	if e.Replays > 0 || why.preview {
-		d.Directory.Refresh(ctx, e.Platform, e.ProjectID, replayRefresh)
+	switch {
+	case why.preview:
+		d.Directory.Refresh(ctx, e.Platform, e.ProjectID, d.now())
+	case e.Replays > 0:
+		d.Directory.Refresh(ctx, e.Platform, e.ProjectID, mended(*e))
 	}
 	site, ok := d.Directory.Site(ctx, e.Platform, e.ProjectID)
 	if !ok {
@@ -115,7 +118,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 		return outcome, err
 	}
 	// The form or an agent may have changed since it was read.
-	d.Directory.Refresh(ctx, e.Platform, e.ProjectID, deathRefresh)
+	d.Directory.RefreshOld(ctx, e.Platform, e.ProjectID, d.now().Add(-deathRefresh))
 	fresh, drawErr := d.draw(ctx, p.conversation, site, p.draft.Purpose)
 	switch {
 	case drawErr != nil:
@@ -233,11 +236,13 @@ func (d *Deliverer) skip(ctx context.Context, e ticket.Event, entry queue.Entry,
 	return outcome, err
 }
 
-// How old what is known of a form may be when it counts.
-const (
-	replayRefresh = 5 * time.Second
-	deathRefresh  = 30 * time.Second
-)
+// deathRefresh is how old what is known of a form and of agents may be when it makes a dead letter.
+const deathRefresh = 30 * time.Second
+
+// mended is when a person had mended what an event that is replayed died of, at the latest. Clocks differ.
+func mended(e ticket.Event) time.Time { return e.RevivedAt.Add(clockSlack) }
+
+const clockSlack = time.Second
 
 // drawFresh draws the ticket up, and once more with what the account says now before it is given up for lost: a form
 // that was mended a moment ago must not make a dead letter.
@@ -247,7 +252,7 @@ func (d *Deliverer) drawFresh(ctx context.Context, e ticket.Event, c ticket.Conv
 	if !errors.As(err, &f) || f.Trouble != ticket.TroubleJob {
 		return draft, err
 	}
-	d.Directory.Refresh(ctx, e.Platform, e.ProjectID, deathRefresh)
+	d.Directory.RefreshOld(ctx, e.Platform, e.ProjectID, d.now().Add(-deathRefresh))
 	if fresh, ok := d.Directory.Site(ctx, e.Platform, e.ProjectID); ok {
 		site = fresh
 	}

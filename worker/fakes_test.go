@@ -71,12 +71,16 @@ func (t *town) Site(_ context.Context, platform string, id int64) (ticket.Site, 
 	return t.site, t.known && id == t.site.ProjectID && platform == "ha"
 }
 
-func (t *town) Refresh(context.Context, string, int64, time.Duration) {
+func (t *town) Refresh(context.Context, string, int64, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.refreshed != nil {
 		t.refreshed()
 	}
+}
+
+func (t *town) RefreshOld(ctx context.Context, platform string, projectID int64, before time.Time) {
+	t.Refresh(ctx, platform, projectID, before)
 }
 
 func (t *town) Agent(_ context.Context, _, email string) (ticket.AgentUser, bool, error) {

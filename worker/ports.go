@@ -31,8 +31,10 @@ type Tickets interface {
 // Directory knows sites, agents and forms.
 type Directory interface {
 	Site(ctx context.Context, platform string, projectID int64) (ticket.Site, bool)
-	// Refresh makes sure that what a person has mended is seen, unless that was done less than so long ago.
-	Refresh(ctx context.Context, platform string, projectID int64, ago time.Duration)
+	// Refresh makes sure that what a person had mended at that time is seen.
+	Refresh(ctx context.Context, platform string, projectID int64, mended time.Time)
+	// RefreshOld is Refresh for what was known before that time.
+	RefreshOld(ctx context.Context, platform string, projectID int64, before time.Time)
 	Agent(ctx context.Context, account, email string) (ticket.AgentUser, bool, error)
 	Form(ctx context.Context, account string, id int64) (ticket.Form, error)
 }

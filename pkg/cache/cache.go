@@ -139,6 +139,23 @@ func (c *Cache[T]) Forget(ctx context.Context, key string) {
 	}
 }
 
+// Since tells whether memory holds a value of key for which the source was asked at that time or later.
+func (c *Cache[T]) Since(key string, at time.Time) bool {
+	e := c.memory.get(key)
+	return e != nil && !e.loadedAt.Before(at)
+}
+
+// ForgetBefore is Forget for a value in memory for which the source was asked before that time. It tells whether there was
+// one.
+func (c *Cache[T]) ForgetBefore(ctx context.Context, key string, at time.Time) bool {
+	e := c.memory.get(key)
+	if e == nil || !e.loadedAt.Before(at) {
+		return false
+	}
+	c.Forget(ctx, key)
+	return true
+}
+
 // hit counts an entry that saved a call of the source.
 func (c *Cache[T]) hit(tier *atomic.Uint64, e *entry[T]) {
 	tier.Add(1)

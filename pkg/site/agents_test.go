@@ -70,9 +70,13 @@ func (s *staff) Agent(_ context.Context, email string) (ticket.AgentUser, bool, 
 	return a, found, nil
 }
 
-func (s *staff) Form(_ context.Context, id int64) (ticket.Form, error) {
-	return ticket.Form{ID: id}, nil
+func (s *staff) FormLayout(_ context.Context, id int64) (ticket.FormLayout, error) {
+	return ticket.FormLayout{ID: id}, nil
 }
+
+func (s *staff) FormFields(context.Context) ([]ticket.Field, error) { return nil, nil }
+
+func (s *staff) CustomStatuses(context.Context) ([]ticket.CustomStatus, error) { return nil, nil }
 
 // asked gives how often the list and an agent were asked for.
 func (s *staff) asked(email string) string {
@@ -148,8 +152,9 @@ func TestAMendedAgentIsSeen(t *testing.T) {
 		time.Sleep(time.Second)
 		s.set(agentOf(1, "support@acme.fr"))
 		s.set(agentOf(5, "gone@example.com"))
+		mended := time.Now()
 		for range 3 { // dead letters of one replay
-			d.Refresh(t.Context(), "ha", 1234, 5*time.Second)
+			d.Refresh(t.Context(), "ha", 1234, mended)
 			a, _, err := d.Agent(t.Context(), "acme", "support@acme.fr")
 			if err != nil || a.Suspended {
 				t.Errorf("the fallback assignee = %+v, %v", a, err)

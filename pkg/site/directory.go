@@ -17,7 +17,9 @@ import (
 type Account interface {
 	Agents(ctx context.Context) ([]ticket.AgentUser, error)
 	Agent(ctx context.Context, email string) (ticket.AgentUser, bool, error)
-	Form(ctx context.Context, id int64) (ticket.Form, error)
+	FormLayout(ctx context.Context, id int64) (ticket.FormLayout, error)
+	FormFields(ctx context.Context) ([]ticket.Field, error)
+	CustomStatuses(ctx context.Context) ([]ticket.CustomStatus, error)
 }
 
 // How long what is known of accounts is used. It is asked for anew before it is old, while tickets go on with what there
@@ -32,8 +34,15 @@ var (
 	formPolicy  = cache.Policy{
 		Ahead: 15 * time.Minute, Fresh: 30 * time.Minute, Stale: 24 * time.Hour, Negative: 30 * time.Second, Shared: time.Hour, Alone: true,
 	}
+	// What a form is made of, each in a call. The forms of an account share it, and where calls are scarce what the last try
+	// had read is not read again: else an account that has a call every few seconds would never know its form.
+	partPolicy = cache.Policy{Fresh: 5 * time.Minute, MaxEntries: 500}
 	sitePolicy = cache.Policy{Fresh: time.Minute, Stale: 24 * time.Hour, Negative: 5 * time.Second, Shared: 15 * time.Minute}
 )
+
+// askTimeout bounds the reading of an agent or a form: two or three calls, each of which may have to wait for leave in an
+// account that has few, or one that gets no answer.
+const askTimeout = 25 * time.Second
 
 // Directory answers what the workers ask about sites, agents and forms. Its methods may be called concurrently.
 type Directory struct {
@@ -41,6 +50,7 @@ type Directory struct {
 	rosters *cache.Cache[roster]           // by account
 	agents  *cache.Cache[ticket.AgentUser] // those that the rosters leave open
 	forms   *cache.Cache[ticket.Form]
+	parts   formParts
 	sites   *cache.Cache[ticket.Site]
 	file    atomic.Pointer[watchedFile] // nil until Watch
 
@@ -67,6 +77,7 @@ func NewDirectory(config *Config, redis *cache.Redis, account func(name string) 
 		}
 		return nil, "", errNoAccount
 	}
+	patient := append([]cache.Option{cache.LoadTimeout(askTimeout)}, opts...)
 	d.rosters = cache.New("rosters", rosterPolicy, redis, func(ctx context.Context, key string) (roster, bool, error) {
 		a, _, err := find(key)
 		if err != nil {
@@ -81,15 +92,12 @@ func NewDirectory(config *Config, redis *cache.Redis, account func(name string) 
 		}
 		_, email, _ := strings.Cut(rest, "/")
 		return a.Agent(ctx, email)
-	}, opts...)
+	}, patient...)
+	d.parts = newFormParts(find, patient...)
 	d.forms = cache.New("forms", formPolicy, redis, func(ctx context.Context, key string) (ticket.Form, bool, error) {
-		a, id, err := find(key)
-		if err != nil {
-			return ticket.Form{}, false, err
-		}
-		form, err := a.Form(ctx, formID(id))
-		return form, err == nil, err
-	}, opts...)
+		account, id, _ := strings.Cut(key, "/")
+		return d.parts.form(ctx, account, formID(id))
+	}, patient...)
 	// The key holds the revision of the configuration, so that an edit is never masked by what Redis remembers.
 	d.sites = cache.New("sites", sitePolicy, redis, func(_ context.Context, key string) (ticket.Site, bool, error) {
 		parts := strings.Split(key, "/")

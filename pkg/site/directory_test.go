@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -18,7 +19,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-type account struct{ lists, agents, forms int }
+type account struct {
+	lists, agents, forms, fields int
+
+	scarce bool
+	left   int // calls, if they are scarce
+}
 
 func (a *account) Agents(context.Context) ([]ticket.AgentUser, error) {
 	a.lists++
@@ -30,12 +36,33 @@ func (a *account) Agent(_ context.Context, email string) (ticket.AgentUser, bool
 	return ticket.AgentUser{ID: 7, Email: email, Active: true}, email == "chloe@example.com", nil
 }
 
-func (a *account) Form(_ context.Context, id int64) (ticket.Form, error) {
+func (a *account) FormLayout(_ context.Context, id int64) (ticket.FormLayout, error) {
+	if err := a.call(); err != nil {
+		return ticket.FormLayout{}, err
+	}
 	a.forms++
 	if id == 0 {
-		return ticket.Form{}, errors.New("down")
+		return ticket.FormLayout{}, errors.New("down")
 	}
-	return ticket.Form{ID: id}, nil
+	return ticket.FormLayout{ID: id, FieldIDs: []int64{1}}, nil
+}
+
+func (a *account) FormFields(context.Context) ([]ticket.Field, error) {
+	a.fields++
+	return []ticket.Field{{ID: 1, Title: "Order"}, {ID: 2}}, a.call()
+}
+
+func (a *account) CustomStatuses(context.Context) ([]ticket.CustomStatus, error) {
+	return []ticket.CustomStatus{{ID: 5}}, a.call()
+}
+
+// call fails when the account has no call left.
+func (a *account) call() error {
+	if a.scarce && a.left == 0 {
+		return &ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true}
+	}
+	a.left--
+	return nil
 }
 
 func TestDirectory(t *testing.T) {
@@ -90,10 +117,10 @@ func TestDirectory(t *testing.T) {
 	if _, err := d.Form(ctx, "acme", 360000000001); err != nil {
 		t.Fatal(err)
 	}
-	before := acme.forms
+	before, mended := acme.forms, time.Now()
 	for range 2 {
-		d.Refresh(ctx, "ha", 1234, 5*time.Second)
-		d.Refresh(ctx, "ha", 99, 0)
+		d.Refresh(ctx, "ha", 1234, mended)
+		d.Refresh(ctx, "ha", 99, mended)
 		if _, err := d.Form(ctx, "acme", 360000000001); err != nil || acme.forms != before+1 {
 			t.Errorf("after Refresh: %v, %d calls, want %d", err, acme.forms, before+1)
 		}
@@ -146,10 +173,88 @@ func TestWatch(t *testing.T) {
 		t.Errorf("change = %+v", c)
 	}
 	write(strings.Replace(sound, "locale: fr", "locale: nl # at once", 1))
-	d.Refresh(t.Context(), "ha", 1234, 5*time.Second)
+	d.Refresh(t.Context(), "ha", 1234, time.Now())
 	if got := d.Config().Sites["acme-fr"].Locale; got != "nl" {
 		t.Errorf("after Refresh the locale is %s", got)
 	}
 	cancel()
 	<-done
+}
+
+func TestAFormIsKnownHoweverFewCallsThereAre(t *testing.T) {
+	config, err := Parse("x.yaml", []byte(sound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	acme := &account{scarce: true}
+	d := NewDirectory(config, nil, func(string) (Account, bool) { return acme, true })
+	var form ticket.Form
+	for tries := 1; ; tries++ {
+		acme.left = 1
+		form, err = d.Form(t.Context(), "acme", 9)
+		if err == nil {
+			break
+		}
+		if tries == 3 {
+			t.Fatalf("with a call at a time it is not known after %d tries: %v", tries, err)
+		}
+	}
+	if form.ID != 9 || len(form.Fields) != 1 || form.Fields[0].Title != "Order" || len(form.Elsewhere) != 1 || len(form.Statuses) != 1 {
+		t.Errorf("form = %+v", form)
+	}
+	acme.left = 1
+	if other, err := d.Form(t.Context(), "acme", 10); err != nil || other.ID != 10 {
+		t.Errorf("another form of the account took more than a call: %+v, %v", other, err)
+	}
+}
+
+func TestAReplayOnAnAccountWithFewCallsKnowsItsForm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config, err := Parse("x.yaml", []byte(sound))
+		if err != nil {
+			t.Fatal(err)
+		}
+		acme := &account{scarce: true, left: 3}
+		d := NewDirectory(config, nil, func(string) (Account, bool) { return acme, true })
+		if _, err := d.Form(t.Context(), "acme", 360000000001); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		mended := time.Now()
+		for tries := range 3 {
+			time.Sleep(10 * time.Second)
+			acme.left = 1
+			d.Refresh(t.Context(), "ha", 1234, mended)
+			if _, err = d.Form(t.Context(), "acme", 360000000001); (err == nil) != (tries == 2) {
+				t.Errorf("try %d: %v", tries, err)
+			}
+		}
+		if acme.forms != 2 || acme.fields != 3 { // one of the looks at the fields found no call left
+			t.Errorf("asked for %d layouts and %d times for the fields", acme.forms, acme.fields)
+		}
+	})
+}
+
+func TestAYoungFormIsNotAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config, err := Parse("x.yaml", []byte(sound))
+		if err != nil {
+			t.Fatal(err)
+		}
+		acme := &account{}
+		d := NewDirectory(config, nil, func(string) (Account, bool) { return acme, true })
+		read := func(after time.Duration, forms int) {
+			t.Helper()
+			time.Sleep(after)
+			d.RefreshOld(t.Context(), "ha", 1234, time.Now().Add(-30*time.Second))
+			if _, err := d.Form(t.Context(), "acme", 360000000001); err != nil || acme.forms != forms || acme.fields != forms {
+				t.Errorf("%v, asked for %d layouts and %d times for the fields, want %d", err, acme.forms, acme.fields, forms)
+			}
+		}
+		read(0, 1)
+		read(29*time.Second, 1)
+		read(2*time.Second, 2)
+		read(29*time.Second, 2)
+		d.RefreshOld(t.Context(), "ha", 99, time.Now()) // no such site
+	})
 }

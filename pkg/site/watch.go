@@ -58,19 +58,34 @@ func (d *Directory) look() {
 	}
 }
 
-// Refresh makes sure that what a person has mended is seen: it looks at the configuration file, and asks anew for the
-// site's form and fallback assignee, and for each other agent whom its tickets could not be assigned to, unless they
-// were asked for less than so long ago. The list of the account's agents is not read again.
-func (d *Directory) Refresh(ctx context.Context, platform string, projectID int64, ago time.Duration) {
+// Refresh makes sure that what a person had mended at that time is seen: it looks at the configuration file, and asks anew
+// for the site's form and fallback assignee, and for each other agent whom its tickets could not be assigned to, as far as
+// they were asked for before. It does so once in five seconds at most. The list of the account's agents is not read again.
+func (d *Directory) Refresh(ctx context.Context, platform string, projectID int64, mended time.Time) {
 	d.look()
-	s, ok := d.Config().Site(platform, projectID)
-	if !ok {
-		return
+	if s, ok := d.Config().Site(platform, projectID); ok {
+		d.refresh(ctx, s, mended, false)
 	}
+}
+
+// RefreshOld is Refresh for what was known before that time. A form that was put together since is left as it is, however
+// long its parts took: an account with so few calls would tell nothing else.
+func (d *Directory) RefreshOld(ctx context.Context, platform string, projectID int64, before time.Time) {
+	d.look()
+	if s, ok := d.Config().Site(platform, projectID); ok {
+		d.refresh(ctx, s, before, d.forms.Since(formKey(s.Account, s.Tickets.FormID), before))
+	}
+}
+
+// refreshRest is how long what was asked anew for a site is left alone.
+const refreshRest = 5 * time.Second
+
+func (d *Directory) refresh(ctx context.Context, s ticket.Site, mended time.Time, formIsNew bool) {
 	d.refreshMu.Lock()
-	due := time.Since(d.refreshed[s.Name]) >= ago
+	now := time.Now()
+	last := d.refreshed[s.Name]
+	due := now.Sub(last) >= refreshRest && last.Before(mended)
 	if due {
-		now := time.Now()
 		d.refreshed[s.Name] = now
 		if d.doubts[s.Account] == nil {
 			d.doubts[s.Account] = map[string]doubt{}
@@ -78,13 +93,9 @@ func (d *Directory) Refresh(ctx context.Context, platform string, projectID int6
 		d.doubts[s.Account][s.Name] = doubt{now, s.Tickets.GroupID, address(s.Tickets.FallbackAssignee)}
 	}
 	d.refreshMu.Unlock()
-	if due {
-		d.forget(ctx, s)
+	if due && !formIsNew {
+		d.forgetForm(ctx, s, mended)
 	}
-}
-
-func (d *Directory) forget(ctx context.Context, s ticket.Site) {
-	d.forms.Forget(ctx, formKey(s.Account, s.Tickets.FormID))
 }
 
 type fileStamp struct {

@@ -42,30 +42,44 @@ type fieldAnswer struct {
 	} `json:"custom_field_options"`
 }
 
-// Form gives a ticket form with its fields; id 0 means the account's default form. An account without forms has one
-// of all its fields, with id 0. An unknown or inactive form is the job's trouble.
-// https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_forms/
+// Form gives a ticket form with its fields, in three calls; id 0 means the account's default form. An account without forms
+// has one of all its fields, with id 0. An unknown or inactive form is the job's trouble.
 func (c *Client) Form(ctx context.Context, id int64) (ticket.Form, error) {
-	form, err := c.formBody(ctx, id)
+	layout, err := c.FormLayout(ctx, id)
 	if err != nil {
 		return ticket.Form{}, err
 	}
-	var fields struct {
-		Fields []fieldAnswer `json:"ticket_fields"`
-	}
-	if err := c.do(ctx, request{what: "read ticket fields", method: http.MethodGet, path: "/api/v2/ticket_fields"}, &fields); err != nil {
+	fields, err := c.FormFields(ctx)
+	if err != nil {
 		return ticket.Form{}, err
 	}
-	resolved := form.resolve(fields.Fields)
-	if resolved.Statuses, err = c.customStatuses(ctx); err != nil {
+	statuses, err := c.CustomStatuses(ctx)
+	if err != nil {
 		return ticket.Form{}, err
 	}
-	return resolved, nil
+	return layout.With(fields, statuses), nil
 }
 
-// customStatuses gives none for accounts that have none: their plan refuses the call.
+// FormFields gives all ticket fields of the account, as forms have them, in one call.
+// https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_fields/
+func (c *Client) FormFields(ctx context.Context) ([]ticket.Field, error) {
+	var answer struct {
+		Fields []fieldAnswer `json:"ticket_fields"`
+	}
+	if err := c.do(ctx, request{what: "read ticket fields", method: http.MethodGet, path: "/api/v2/ticket_fields"}, &answer); err != nil {
+		return nil, err
+	}
+	fields := make([]ticket.Field, 0, len(answer.Fields))
+	for _, f := range answer.Fields {
+		fields = append(fields, f.field())
+	}
+	return fields, nil
+}
+
+// CustomStatuses gives the account's own ticket statuses, in one call; none for accounts that have none: their plan refuses
+// the call.
 // https://developer.zendesk.com/api-reference/ticketing/tickets/custom_ticket_statuses/
-func (c *Client) customStatuses(ctx context.Context) ([]ticket.CustomStatus, error) {
+func (c *Client) CustomStatuses(ctx context.Context) ([]ticket.CustomStatus, error) {
 	var answer struct {
 		Statuses []struct {
 			ID       int64  `json:"id"`
@@ -93,36 +107,39 @@ func notOnThePlan(err error) bool {
 	return errors.As(err, &failure) && (failure.Detail.Status == http.StatusForbidden || failure.Detail.Status == http.StatusNotFound)
 }
 
-func (c *Client) formBody(ctx context.Context, id int64) (formBody, error) {
+// FormLayout gives which fields a ticket form has, in one call; id 0 means the account's default form. An account without
+// forms has the layout with id 0. An unknown or inactive form is the job's trouble.
+// https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_forms/
+func (c *Client) FormLayout(ctx context.Context, id int64) (ticket.FormLayout, error) {
 	if id != 0 {
 		var one struct {
 			Form formBody `json:"ticket_form"`
 		}
 		path := "/api/v2/ticket_forms/" + strconv.FormatInt(id, 10)
 		if err := c.do(ctx, request{what: "read ticket form", method: http.MethodGet, path: path}, &one); err != nil {
-			return formBody{}, c.noForm(err)
+			return ticket.FormLayout{}, c.noForm(err)
 		}
 		if !one.Form.Active {
-			return formBody{}, c.noForm(&ticket.Failure{Trouble: ticket.TroubleJob, Detail: ticket.Detail{Message: "the ticket form is not active"}})
+			return ticket.FormLayout{}, c.noForm(&ticket.Failure{Trouble: ticket.TroubleJob, Detail: ticket.Detail{Message: "the ticket form is not active"}})
 		}
-		return one.Form, nil
+		return one.Form.layout(), nil
 	}
 	var all struct {
 		Forms []formBody `json:"ticket_forms"`
 	}
 	err := c.do(ctx, request{what: "read ticket forms", method: http.MethodGet, path: "/api/v2/ticket_forms"}, &all)
 	if notOnThePlan(err) {
-		return formBody{}, nil // an account without forms
+		return ticket.FormLayout{}, nil // an account without forms
 	}
 	if err != nil {
-		return formBody{}, err
+		return ticket.FormLayout{}, err
 	}
 	for _, f := range all.Forms {
 		if f.Default && f.Active {
-			return f, nil
+			return f.layout(), nil
 		}
 	}
-	return formBody{}, nil
+	return ticket.FormLayout{}, nil
 }
 
 func (c *Client) noForm(err error) error {
@@ -134,36 +151,16 @@ func (c *Client) noForm(err error) error {
 	return err
 }
 
-// resolve puts the fields in the form's order. Without a form the account's active fields all count.
-func (b formBody) resolve(fields []fieldAnswer) ticket.Form {
-	form := ticket.Form{ID: b.ID, Name: b.Name, Active: true}
-	byID := map[int64]fieldAnswer{}
-	order := b.FieldIDs
-	for _, f := range fields {
-		byID[f.ID] = f
-		if b.ID == 0 {
-			order = append(order, f.ID)
-		}
-	}
-	for _, id := range order {
-		if f, ok := byID[id]; ok {
-			form.Fields = append(form.Fields, f.field())
-			delete(byID, id)
-		}
-	}
-	for _, f := range fields {
-		if _, left := byID[f.ID]; left {
-			form.Elsewhere = append(form.Elsewhere, f.field())
-		}
-	}
+func (b formBody) layout() ticket.FormLayout {
+	layout := ticket.FormLayout{ID: b.ID, Name: b.Name, FieldIDs: b.FieldIDs}
 	for _, condition := range b.Conditions {
 		resolved := ticket.Condition{ParentID: condition.ParentID, Value: optionValue(condition.Value)}
 		for _, child := range condition.Children {
 			resolved.Children = append(resolved.Children, ticket.Child{ID: child.ID, Required: child.Required, Statuses: child.Statuses})
 		}
-		form.Conditions = append(form.Conditions, resolved)
+		layout.Conditions = append(layout.Conditions, resolved)
 	}
-	return form
+	return layout
 }
 
 func optionValue(raw json.RawMessage) string {
