@@ -11,18 +11,31 @@ import (
 )
 
 // patience is how long a call of each rank waits for leave. A live event that waits longer makes room for another one
-// and is held; what was held already has nothing to lose, and somebody waits for an escalation.
+// and is held; what was held already has nothing to lose, and somebody waits for an escalation: a try that is broken off for
+// want of its second call makes the first again.
 var patience = map[limit.Rank]time.Duration{
-	limit.Backlog: 5 * time.Second, limit.Live: 250 * time.Millisecond, limit.Urgent: 3 * time.Second,
+	limit.Backlog: 10 * time.Second, limit.Live: 250 * time.Millisecond, limit.Urgent: 10 * time.Second,
 }
+
+// learning is how long a call waits for leave that asks for what all the account's tickets need: its forms and agents.
+const learning = 20 * time.Second
 
 // ranked gives an account's client for calls of that rank. Each call takes from the account's budget.
 func (c *clients) ranked(name string, rank limit.Rank) (*zendesk.Client, bool) {
+	return c.waiting(name, rank, patience[rank])
+}
+
+// learner gives an account's client for what all its tickets need.
+func (c *clients) learner(name string) (*zendesk.Client, bool) {
+	return c.waiting(name, limit.Live, learning)
+}
+
+func (c *clients) waiting(name string, rank limit.Rank, patience time.Duration) (*zendesk.Client, bool) {
 	client, ok := c.zendeskClient(name)
 	if !ok || c.budgets == nil {
 		return client, ok
 	}
-	return client.On(c.budgets.Of(name, rank, patience[rank])), true
+	return client.On(c.budgets.Of(name, rank, patience)), true
 }
 
 // quota gives what the configuration says of an account.

@@ -144,7 +144,7 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 	workers := &atomic.Int64{}
 	all := newClients(q)
 	all.budgets = limit.New(redis, all.quota, limit.Workers(func() int { return int(max(workers.Load(), 1)) }))
-	directory := site.NewDirectory(config, redis, func(name string) (site.Account, bool) { return all.ranked(name, limit.Live) })
+	directory := site.NewDirectory(config, redis, func(name string) (site.Account, bool) { return all.learner(name) })
 	all.config = directory.Config
 	done.add(all.close)
 	deliverer := worker.NewDeliverer(worker.World{
