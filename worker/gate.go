@@ -20,6 +20,8 @@ type gates struct {
 
 	mu  sync.Mutex
 	all map[string]*gate // guarded by mu
+
+	turns map[string]time.Time // guarded by mu; until when what an open account holds waits for a call
 }
 
 type gate struct {
@@ -47,7 +49,7 @@ const (
 )
 
 func newGates(process string, now func() time.Time, tell func(queue.GateNews)) *gates {
-	return &gates{process: process, now: now, tell: tell, all: map[string]*gate{}}
+	return &gates{process: process, now: now, tell: tell, all: map[string]*gate{}, turns: map[string]time.Time{}}
 }
 
 // shut tells whether an event must wait for one of the gates, and until when.

@@ -208,3 +208,26 @@ func TestWhatOthersSayIsTakenOver(t *testing.T) {
 		t.Errorf("nobody tried it for long, and it is still reported: %+v", reports)
 	}
 }
+
+func TestWhatAnOpenAccountHoldsWaitsForACall(t *testing.T) {
+	now := time.Unix(0, 0)
+	g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
+	none := &ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true, Gate: "zendesk/acme", After: 3 * time.Second}
+	g.waits(none)
+	r := g.reports()
+	if len(r) != 1 || r[0].State != queue.LaneOpen || r[0].Failure == "" || !r[0].Until.Equal(now.Add(3*time.Second)) {
+		t.Errorf("reports = %+v", r)
+	}
+	if _, _, shut := g.shut(none.Gate); shut {
+		t.Error("what comes live has to wait too")
+	}
+	g.fail(&ticket.Failure{Gate: none.Gate})
+	if r := g.reports(); len(r) != 1 || r[0].State != queue.LaneDown {
+		t.Errorf("reports of an account that is down = %+v", r)
+	}
+	g.pass(none.Gate)
+	now = now.Add(time.Minute)
+	if r := g.reports(); len(r) != 0 {
+		t.Errorf("long after, reports = %+v", r)
+	}
+}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"passerelle/pkg/queue"
@@ -70,5 +71,22 @@ func (g *gates) reports() []queue.LaneReport {
 			Gate: name, State: at.state, Since: at.since.UTC(), Until: at.until.UTC(), Reason: at.last.Reason, Failure: at.last.Error(), Hint: at.last.Hint,
 		})
 	}
+	for name, until := range g.turns {
+		if now.Sub(until) > limitGap {
+			delete(g.turns, name)
+		} else if !slices.ContainsFunc(all, func(r queue.LaneReport) bool { return r.Gate == name }) {
+			all = append(all, queue.LaneReport{
+				Gate: name, State: queue.LaneOpen, Until: until.UTC(), Failure: "what waits has used up its share of the account's calls for now",
+				Hint: "nothing: what comes live goes first, and what waits gets the other calls",
+			})
+		}
+	}
 	return all
+}
+
+// waits notes that what an account holds has no call before that time, although the account is open.
+func (g *gates) waits(f *ticket.Failure) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.turns[f.Gate] = g.now().Add(max(f.After, shortLimit))
 }

@@ -36,6 +36,8 @@ type traced struct {
 	Discarded time.Time      `json:"discarded_at,omitzero"` // when an operator threw its dead letter away
 	Steps     []step         `json:"steps"`                 // oldest first
 	Answers   []surveyAnswer `json:"answers"`               // the visitor's satisfaction answers that are not in the ticket yet
+
+	heldAtFirst bool // HeldFor may be over
 }
 
 // outcome is what became of something.
@@ -114,7 +116,7 @@ func tell(conversationID string, t queue.Trace, tries queueTries) traced {
 	for _, e := range t.Held {
 		s.event(e, outcomeHeld)
 		if e.Kind == ticket.KindClosed {
-			s.HeldFor, s.NextTryAt = e.HeldFor, e.NotBefore
+			s.HeldFor, s.NextTryAt, s.heldAtFirst = e.HeldFor, e.NotBefore, e.NotBefore.IsZero()
 			if s.NextTryAt.Before(t.Alarm) {
 				s.NextTryAt = t.Alarm
 			}
@@ -230,7 +232,11 @@ func (s *traced) print(std streams) error {
 		line("Ticket", fmt.Sprintf("%d  %s", s.Ref.ID, s.Ref.URL))
 	}
 	line("Reason", string(s.Reason))
-	line("Held for", s.HeldFor)
+	if s.heldAtFirst {
+		line("Held at first for", s.HeldFor)
+	} else {
+		line("Held for", s.HeldFor)
+	}
 	line("Waits for", s.WaitsFor)
 	if !s.NextTryAt.IsZero() {
 		line("Next try", localTime(s.NextTryAt))

@@ -25,7 +25,7 @@ type Lane struct {
 	OldestAt   time.Time     `json:"oldest_at,omitzero"`    // when the one that waits in front was received
 	NextWakeAt time.Time     `json:"next_wake_at,omitzero"` // when the account is tried again
 	Since      time.Time     `json:"since,omitzero"`        // of the state, when it is not open
-	Until      time.Time     `json:"until,omitzero"`        // nothing is sent before; zero when paused
+	Until      time.Time     `json:"until,omitzero"`        // nothing is sent before, or when open nothing of what is held; zero when paused
 	Reason     ticket.Reason `json:"reason,omitempty"`      // of one that is down: what its events would become if it lasted too long
 	Failure    string        `json:"failure,omitempty"`     // what failed last, or for what the one in front is held
 	Hint       string        `json:"hint,omitempty"`        // what to do
@@ -108,7 +108,7 @@ func (q *Queue) Lanes(ctx context.Context, query LanesQuery) (Overview, error) {
 		}
 	}
 	if !query.Brief {
-		if err := q.lookInFront(ctx, o.Lanes); err != nil {
+		if err := q.lookInFront(ctx, o.Lanes, workers > 0); err != nil {
 			return Overview{}, err
 		}
 	}
@@ -143,7 +143,7 @@ func (l *Lane) learn(r LaneReport) {
 	if b := r.Budget; b != nil && b.smaller(l.Budget) {
 		l.Budget = b
 	}
-	if r.State == LaneOpen || worse[r.State] < worse[l.State] || r.State == l.State && !r.Until.After(l.Until) {
+	if worse[r.State] < worse[l.State] || r.State == l.State && !r.Until.After(l.Until) {
 		return
 	}
 	l.State, l.Since, l.Until = r.State, r.Since, r.Until
@@ -170,7 +170,8 @@ func (l *Lane) pause(p LanePause) {
 }
 
 // lookInFront reads of the lanes that hold something what waits in front, and when their alarm rings.
-func (q *Queue) lookInFront(ctx context.Context, lanes []Lane) error {
+// For what it was held at first counts only while no worker tells how its account fares now.
+func (q *Queue) lookInFront(ctx context.Context, lanes []Lane, told bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readAtOnce)
 	for i := range lanes {
@@ -184,7 +185,10 @@ func (q *Queue) lookInFront(ctx context.Context, lanes []Lane) error {
 				return err
 			}
 			if found {
-				lane.OldestAt, lane.Failure = e.ReceivedAt, cmp.Or(lane.Failure, plain(e.HeldFor, maxGateText))
+				lane.OldestAt = e.ReceivedAt
+				if !told || !e.NotBefore.IsZero() { // it waits for itself
+					lane.Failure = cmp.Or(lane.Failure, plain(e.HeldFor, maxGateText))
+				}
 				if token := accountToken(e.Account); lane.Account == token {
 					lane.Account = e.Account // nobody but the event knew its name
 				}
