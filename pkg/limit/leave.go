@@ -86,8 +86,8 @@ func (t *tally) fromWhatIsLeft(now float64, a ask, s share) leave {
 	behind := max(minute-ahead, 5000) // what was done so far is done again
 	others := max(0, s.limit-t.left-(t.used-a.underWay)) / behind
 	pace := s.ours / minute
-	if t.slides && a.workers > 1 && age >= recovery && t.left-s.reserve-a.underWay > 2*a.workers && t.apart(t.left, a, s) < 1 {
-		return one(a.want) // the window may be another one than it seemed: only a call tells
+	if age >= recovery && t.inDoubt(a, s) {
+		return one(a.want)
 	}
 	left := t.left - age*max(3*others, pace/4)
 	likely := t.left - age*max(2*others, pace/4)
@@ -145,6 +145,12 @@ func (t *tally) fromWhatIsLeft(now float64, a ask, s share) leave {
 		l.first[r] = l.wait[r]
 	}
 	return l
+}
+
+// inDoubt tells whether a process that has used its part may be wrong about the window, which only a call tells: its end was
+// never told, and the others cannot be seen.
+func (t *tally) inDoubt(a ask, s share) bool {
+	return t.slides && a.workers > 1 && t.left-s.reserve-a.underWay > 2*a.workers && t.apart(t.left, a, s) < 1
 }
 
 // apart gives how many calls a process may have more under way when the others do the same and none knows of the
