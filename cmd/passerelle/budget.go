@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,25 +18,58 @@ var patience = map[limit.Rank]time.Duration{
 	limit.Backlog: 10 * time.Second, limit.Live: 250 * time.Millisecond, limit.Urgent: 10 * time.Second,
 }
 
-// learning is how long a call waits for leave that asks for what all the account's tickets need: its forms and agents.
-const learning = 20 * time.Second
+// commandPatience is how long a call of a command waits for leave. A person waits: that is longer than it takes to get one
+// call after the other of what is there, and too short to sit out a minute in which nothing is left.
+const commandPatience = 10 * time.Second
 
 // ranked gives an account's client for calls of that rank. Each call takes from the account's budget.
 func (c *clients) ranked(name string, rank limit.Rank) (*zendesk.Client, bool) {
-	return c.waiting(name, rank, patience[rank])
+	return c.sharing(name, rank, patience[rank])
 }
+
+// learning is how long a call waits for leave that asks for what all the account's tickets need: its forms and agents.
+const learning = 20 * time.Second
 
 // learner gives an account's client for what all its tickets need.
 func (c *clients) learner(name string) (*zendesk.Client, bool) {
-	return c.waiting(name, limit.Live, learning)
+	return c.sharing(name, limit.Live, learning)
 }
 
-func (c *clients) waiting(name string, rank limit.Rank, patience time.Duration) (*zendesk.Client, bool) {
+// commanded gives an account's client for the calls of a command. They go as those for a conversation that has just ended.
+func (c *clients) commanded(name string) (*zendesk.Client, bool) {
+	return c.sharing(name, limit.Live, commandPatience)
+}
+
+func (c *clients) sharing(name string, rank limit.Rank, patience time.Duration) (*zendesk.Client, bool) {
 	client, ok := c.zendeskClient(name)
 	if !ok || c.budgets == nil {
 		return client, ok
 	}
-	return client.On(c.budgets.Of(name, rank, patience)), true
+	return client.On(budget{c.budgets.Of(name, rank, patience), func() limit.State { return c.budgets.Here(name) }}), true
+}
+
+// budget is a share of an account's calls that says why there is none left.
+type budget struct {
+	*limit.Share
+
+	state func() limit.State
+}
+
+// Why is part of zendesk.Explainer.
+func (b budget) Why() (message, hint string) {
+	switch s := b.state(); {
+	case !s.BlockedUntil.IsZero():
+		return "the account has asked to be left alone for now: the limit that all who call it share was reached, or it had trouble", ""
+	case s.AtReserve:
+		return fmt.Sprintf("no call is left for Passerelle for now: %d of the account's %d calls a minute are left, of which reserve_percent keeps %d for its people and other integrations", s.Remaining, s.Limit, s.Reserve),
+			"nothing: the account's jobs wait and go on by themselves in the next minute; a lower reserve_percent of the account leaves them more calls"
+	case s.Remaining == 0:
+		return fmt.Sprintf("none of the account's %d calls a minute, which all who call it share, is left for now", s.Limit), ""
+	case s.Remaining > 0:
+		return fmt.Sprintf("%d of the account's %d calls a minute are left: reserve_percent keeps %d for its people and other integrations, and the others are for what is more urgent, or for later in the minute", s.Remaining, s.Limit, s.Reserve), ""
+	default:
+		return "", ""
+	}
 }
 
 // quota gives what the configuration says of an account.

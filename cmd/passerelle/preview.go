@@ -22,6 +22,9 @@ func newPreview(ctx context.Context, e environment, q *queue.Queue, done *cleanu
 		return preview{}, err
 	}
 	w, err := wireWorks(e, config, q, done)
+	if err == nil {
+		w.workers.Store(besideServing)
+	}
 	return preview{w, config, config.Unresolved()}, err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"passerelle/pkg/check"
+	"passerelle/pkg/limit"
 	"passerelle/pkg/site"
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/token"
@@ -38,18 +40,24 @@ func (c *sitesCheckCommand) Run(ctx context.Context, std streams) error {
 	if err := c.complete(config); err != nil {
 		return err
 	}
-	all := seen.clients(&done)
-	checker := check.New(config, func(name string) (check.Zendesk, bool) { return all.zendeskClient(name) },
+	all, err := seen.clients(e, &done)
+	if err != nil {
+		return err
+	}
+	checker := check.New(config, func(name string) (check.Zendesk, bool) { return all.commanded(name) },
 		func(name string) (check.IAdvize, bool) { return all.iadvizeClient(name) })
 	printed := []check.Finding{} // [] and not null, when there are none
-	var failed []string
+	var failed, unfinished []string
 	for _, name := range c.Sites {
 		findings, err := checker.Site(ctx, name)
 		if err != nil {
 			return fmt.Errorf("check site %s: %w", name, err)
 		}
-		if check.Failed(findings) {
+		switch {
+		case check.Failed(findings):
 			failed = append(failed, name)
+		case check.Unfinished(findings):
+			unfinished = append(unfinished, name)
 		}
 		printed = append(printed, findings...)
 		if !std.json {
@@ -61,10 +69,21 @@ func (c *sitesCheckCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
+	return c.verdict(failed, unfinished)
+}
+
+func (c *sitesCheckCommand) verdict(failed, unfinished []string) error {
+	var words []string
 	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d checked sites would fail: %s", len(failed), len(c.Sites), strings.Join(failed, ", "))
+		words = append(words, fmt.Sprintf("%d of %d checked sites would fail: %s", len(failed), len(c.Sites), strings.Join(failed, ", ")))
 	}
-	return nil
+	if len(unfinished) > 0 {
+		words = append(words, fmt.Sprintf("%d of %d checked sites could not be checked to the end, for want of calls: %s", len(unfinished), len(c.Sites), strings.Join(unfinished, ", ")))
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(words, "; "))
 }
 
 // complete checks the list of sites; without one it is all of them.
@@ -87,17 +106,27 @@ func knownSite(config *site.Config, name string) error {
 	return nil
 }
 
+// besideServing is how many share an account without Redis where something may serve: a command, and what it knows
+// nothing of.
+const besideServing = 2
+
 // clients makes those of a command. Their tokens are those of the processes that serve, where there is a store of
-// these: iAdvize allows few log-ins.
-func (s *sighting) clients(done *cleanups) *clients {
+// these: iAdvize allows few log-ins. So are the accounts' budgets, where there is Redis.
+func (s *sighting) clients(e environment, done *cleanups) (*clients, error) {
 	var tokens token.Store
+	workers := 1
 	if s.queue != nil {
-		tokens = s.queue
+		tokens, workers = s.queue, besideServing
+	}
+	redis, err := openRedis(e, done)
+	if err != nil {
+		return nil, err
 	}
 	all := newClients(tokens)
 	all.config = func() *site.Config { return s.config }
+	all.budgets = limit.New(redis, all.quota, limit.Workers(func() int { return workers }))
 	done.add(all.close)
-	return all
+	return all, nil
 }
 
 const reportWidth = 110

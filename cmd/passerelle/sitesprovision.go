@@ -32,11 +32,18 @@ func (c sitesProvisionCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	s := seen.config.Sites[c.Site]
-	client, ok := seen.clients(&done).zendeskClient(s.Account)
+	all, err := seen.clients(e, &done)
+	if err != nil {
+		return err
+	}
+	client, ok := all.commanded(s.Account)
 	if !ok {
 		return fmt.Errorf("zendesk.%s.url cannot be resolved; set what it refers to", s.Account)
 	}
 	provision, err := check.Provide(ctx, client, s, c.DryRun)
+	if again, limited := check.Again(err); limited {
+		err = fmt.Errorf("%w; run it again %s: what was made is found again", err, again)
+	}
 	// What was made before an error is printed all the same: its ids are worth having.
 	if std.json {
 		return errors.Join(err, printJSON(std, provision))

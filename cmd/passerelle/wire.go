@@ -131,15 +131,24 @@ type works struct {
 	workers   *atomic.Int64 // processes that make calls, as far as is known
 }
 
+// openRedis prepares the connection to the Redis of the environment; nil: there is none.
+func openRedis(e environment, done *cleanups) (*cache.Redis, error) {
+	if e.RedisURL == "" {
+		return nil, nil //nolint:nilnil // none is what nil means wherever one is used
+	}
+	redis, err := cache.OpenRedis(e.RedisURL, cache.RedisState(e.RedisState))
+	if err != nil {
+		return nil, usageError{fmt.Errorf("PASSERELLE_REDIS_URL: %w", err)}
+	}
+	done.add(func() { _ = redis.Close() })
+	return redis, nil
+}
+
 // wireWorks connects sites, accounts and queue.
 func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanups) (works, error) {
-	var redis *cache.Redis
-	if e.RedisURL != "" {
-		var err error
-		if redis, err = cache.OpenRedis(e.RedisURL, cache.RedisState(e.RedisState)); err != nil {
-			return works{}, usageError{fmt.Errorf("PASSERELLE_REDIS_URL: %w", err)}
-		}
-		done.add(func() { _ = redis.Close() })
+	redis, err := openRedis(e, done)
+	if err != nil {
+		return works{}, err
 	}
 	workers := &atomic.Int64{}
 	all := newClients(q)

@@ -21,6 +21,8 @@ type account struct {
 	narrow   bool // they are too few
 	apiToken bool
 
+	exhausted *ticket.Failure // it had no call left for a question; nil: it had
+
 	fields      answered[[]zendesk.FieldSettings]
 	forms       answered[[]zendesk.FormSettings]
 	brands      answered[[]zendesk.Brand]
@@ -28,6 +30,7 @@ type account struct {
 	triggers    answered[[]zendesk.Rule]
 	automations answered[[]zendesk.Rule]
 	agents      map[string]answered[*ticket.AgentUser] // by e-mail; nil: there is none
+	formsRead   map[int64]answered[ticket.Form]        // by id, with their fields
 }
 
 // answered is an answer, or why there is none.
@@ -41,6 +44,16 @@ func ask[T any](ctx context.Context, question func(context.Context) (T, error)) 
 	return answered[T]{value, err}
 }
 
+// asked is ask for an account. One that has no call left is not asked again: what is left is for others.
+func asked[T any](ctx context.Context, a *account, question func(context.Context) (T, error)) answered[T] {
+	if a.exhausted != nil {
+		return answered[T]{err: a.exhausted}
+	}
+	answer := ask(ctx, question)
+	a.mind(answer.err)
+	return answer
+}
+
 var errNoClient = errors.New("its address cannot be resolved")
 
 // account asks an account all that does not depend on the site, once.
@@ -48,7 +61,7 @@ func (c *Checker) account(ctx context.Context, name string) *account {
 	if known, ok := c.accounts[name]; ok {
 		return known
 	}
-	a := &account{name: name, agents: map[string]answered[*ticket.AgentUser]{}, apiToken: c.config.Zendesk[name].Auth.APIToken != nil}
+	a := &account{name: name, agents: map[string]answered[*ticket.AgentUser]{}, formsRead: map[int64]answered[ticket.Form]{}, apiToken: c.config.Zendesk[name].Auth.APIToken != nil}
 	c.accounts[name] = a
 	client, ok := c.zendesk(name)
 	if !ok {
@@ -56,20 +69,44 @@ func (c *Checker) account(ctx context.Context, name string) *account {
 		return a
 	}
 	if a.caller, a.access = client.Caller(ctx); a.access != nil || a.caller.ID == 0 {
+		a.mind(a.access)
 		return a
 	}
 	a.client = client
-	scopes := ask(ctx, func(ctx context.Context) ([]string, error) {
+	scopes := asked(ctx, a, func(ctx context.Context) ([]string, error) {
 		var err error
 		a.scopes, a.scoped, err = client.Scopes(ctx)
 		return a.scopes, err
 	})
 	a.scoped = a.scoped && scopes.err == nil
 	a.narrow = len(missingScopes(a)) > 0
-	a.fields, a.forms = ask(ctx, client.Fields), ask(ctx, client.Forms)
-	a.brands, a.groups = ask(ctx, client.Brands), ask(ctx, client.Groups)
-	a.triggers, a.automations = ask(ctx, client.Triggers), ask(ctx, client.Automations)
+	a.fields, a.forms = asked(ctx, a, client.Fields), asked(ctx, a, client.Forms)
+	a.brands = asked(ctx, a, client.Brands)
+	if c.wantsGroups(name) {
+		a.groups = asked(ctx, a, client.Groups)
+	}
+	a.triggers, a.automations = asked(ctx, a, client.Triggers), asked(ctx, a, client.Automations)
 	return a
+}
+
+// wantsGroups tells whether a site of the account names a group.
+func (c *Checker) wantsGroups(account string) bool {
+	for _, s := range c.config.Sites {
+		if s.Account == account && s.Tickets.GroupID != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// form reads a form with its fields, once.
+func (a *account) form(ctx context.Context, id int64) (ticket.Form, error) {
+	known, ok := a.formsRead[id]
+	if !ok {
+		known = asked(ctx, a, func(ctx context.Context) (ticket.Form, error) { return a.client.Form(ctx, id) })
+		a.formsRead[id] = known
+	}
+	return known.value, known.err
 }
 
 // missingScopes names the scopes without which the product cannot work. Forms, fields, brands and groups can be read
@@ -94,11 +131,13 @@ func (a *account) agent(ctx context.Context, email string) (*ticket.AgentUser, e
 	if known, ok := a.agents[key]; ok {
 		return known.value, known.err
 	}
-	found, ok, err := a.client.Agent(ctx, key)
-	known := answered[*ticket.AgentUser]{err: err}
-	if ok {
-		known.value = &found
-	}
+	known := asked(ctx, a, func(ctx context.Context) (*ticket.AgentUser, error) {
+		found, ok, err := a.client.Agent(ctx, key)
+		if err != nil || !ok {
+			return nil, err
+		}
+		return &found, nil
+	})
 	a.agents[key] = known
 	return known.value, known.err
 }
@@ -110,6 +149,8 @@ func (v *visit) access() {
 	a, key := v.account, "zendesk."+v.site.Account
 	var failure *ticket.Failure
 	switch {
+	case a.exhausted != nil && a.access != nil: // said by itself
+		return
 	case errors.As(a.access, &failure) && failure.Reason == ticket.ReasonCredentialsRefused && failure.Detail.Status != 0 && strings.Contains(failure.Error(), "invalid_scope"):
 		v.add(Error, OAuthScope, nil, "Zendesk refuses the log-in, because the OAuth client may not ask for the scopes read and write", allWait,
 			"allow the OAuth client the scopes read and write, in Zendesk's Admin Center")
@@ -159,6 +200,7 @@ func (v *visit) scopes() {
 	case len(missing) > 0:
 		v.add(Error, OAuthScope, nil, "the OAuth token lacks the scope "+strings.Join(missing, " and "), "Zendesk refuses the calls that need it: "+allWait,
 			"allow the OAuth client the scopes read and write, in Zendesk's Admin Center")
+	case v.account.exhausted != nil && !v.account.scoped: // said by itself
 	case !v.account.scoped:
 		v.add(Warning, OAuthScope, nil, "Zendesk does not tell the scopes of the OAuth token", "unknown: a scope that is missing makes every conversation wait",
 			"look at the OAuth client in Zendesk's Admin Center: it needs read and write")

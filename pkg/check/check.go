@@ -48,6 +48,7 @@ func (c *Checker) Site(ctx context.Context, name string) ([]Finding, error) {
 	v.connection = c.connection(ctx, s.IAdvize)
 	v.inIAdvize(ctx)
 	v.webhookSecrets()
+	v.calls()
 	return r.findings, ctx.Err()
 }
 
@@ -94,6 +95,9 @@ func (v *visit) inZendesk(ctx context.Context) {
 // scopes were found to be too few.
 func (v *visit) unreadable(level Level, code string, err error) {
 	var failure *ticket.Failure
+	if _, limited := outOfCalls(err); limited && v.account.exhausted != nil {
+		return // said by itself
+	}
 	if errors.As(err, &failure) {
 		if failure.Detail.Status == http.StatusForbidden && v.account.narrow {
 			return

@@ -15,7 +15,7 @@ import (
 var allCodes = []string{
 	Purpose, ZendeskAccess, ZendeskCredentials, ZendeskRole, OAuthScope, TicketImport, Form, Brand, Group, FieldMissing, FieldInactive, FieldOffForm, FieldType,
 	FieldFlag, RequiredField, DefaultValue, CustomStatus, FallbackAssignee, TriggerMailsRequester, AutomationMailsRequester, IAdvizeAccess, IAdvizeCredentials,
-	IAdvizeSchema, IAdvizeProject, Assignee, WebhookSecret,
+	IAdvizeSchema, IAdvizeProject, Assignee, WebhookSecret, ZendeskCalls,
 }
 
 func TestNothingIsWrongWithASoundSite(t *testing.T) {

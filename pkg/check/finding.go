@@ -18,6 +18,7 @@ const (
 //nolint:gosec // names of checks, no credentials
 const (
 	ZendeskAccess            = "zendesk_access" // the account answers
+	ZendeskCalls             = "zendesk_calls"  // it has calls enough left to be asked all
 	ZendeskCredentials       = "zendesk_credentials"
 	ZendeskRole              = "zendesk_role"
 	OAuthScope               = "oauth_scope"
@@ -65,9 +66,14 @@ type Subject struct {
 	Flag string `json:"flag,omitempty"` // of a ticket field: required, visible_in_portal, …
 }
 
-// Failed tells whether something would fail: whether there is any error.
+// Failed tells whether something would fail: whether there is any error but that calls were wanting.
 func Failed(findings []Finding) bool {
-	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error })
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error && f.Check != ZendeskCalls })
+}
+
+// Unfinished tells whether the account had no calls left to be asked all.
+func Unfinished(findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error && f.Check == ZendeskCalls })
 }
 
 // report collects the findings of one site.

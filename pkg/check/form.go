@@ -33,7 +33,7 @@ func (v *visit) forms(ctx context.Context) {
 		v.add(Error, Form, about, fmt.Sprintf("the ticket form %s is not active", named(settings.Name, settings.ID)), noTicket, "activate the form in Zendesk, or "+choose)
 		return
 	}
-	form, err := v.account.client.Form(ctx, v.settings.FormID)
+	form, err := v.account.form(ctx, v.settings.FormID)
 	if err != nil {
 		v.unreadable(Error, Form, err)
 		return

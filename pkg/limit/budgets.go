@@ -113,6 +113,7 @@ type State struct {
 	UnderWay     int       // calls without an answer yet, counted alike
 	WindowEnd    time.Time // by when the window ends; zero: not known
 	BlockedUntil time.Time // no calls before, because the account said so; zero: it did not
+	AtReserve    bool      // what is left is the reserve, with what is kept for calls under way: none of ours is made
 	Shared       bool      // it is the word of Redis, and so of all processes
 }
 
@@ -124,18 +125,34 @@ func (b *Budgets) State(account string) State {
 		reader.process = ""
 		v, err := reader.exchange(context.Background(), account, message{ask: ask{quota: quota}})
 		if err == nil {
-			return b.state(quota, v.tally.shift(b.ms()-v.now), v.underWay, true)
+			return b.state(quota, v.tally.shift(b.ms()-v.now), 1, v.underWay, true)
 		}
 	}
-	a := b.account(account)
+	return b.Here(account)
+}
+
+// Here is State as this process knows it, which asks nobody. Of an account that it has not called lately it knows what
+// is configured.
+func (b *Budgets) Here(account string) State {
+	quota := b.quotaOf(account)
+	b.mu.Lock()
+	a := b.accounts[account]
+	b.mu.Unlock()
+	if a == nil {
+		return b.state(quota, tally{}, 1, 0, false)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.local.turn(b.ms())
-	return b.state(quota, a.local, float64(a.underWay), false)
+	workers := a.workers()
+	if b.redis != nil && b.redis.Healthy() {
+		workers = 1 // the tally is that of all
+	}
+	return b.state(quota, a.local, workers, float64(a.underWay), false)
 }
 
-func (b *Budgets) state(quota Quota, t tally, underWay float64, everybody bool) State {
-	s := t.share(quota, 1)
+func (b *Budgets) state(quota Quota, t tally, workers, underWay float64, everybody bool) State {
+	s := t.share(quota, workers)
 	state := State{
 		Configured: quota,
 		Limit:      int(s.limit), Learned: t.limit > 0, Reserve: int(quota.reserve(s.limit)),
@@ -143,6 +160,7 @@ func (b *Budgets) state(quota Quota, t tally, underWay float64, everybody bool) 
 	}
 	if t.heard {
 		state.Remaining = int(t.left)
+		state.AtReserve = t.left >= 1 && s.reserve > 0 && t.left-underWay-s.floor < 1
 	}
 	now := b.ms()
 	if t.hi > 0 {

@@ -1,6 +1,7 @@
 package zendesk
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -15,6 +16,11 @@ type Budget interface {
 	// for it. With ok, answered is called exactly once with what came of the call; status 0 and a nil header: no answer.
 	// Otherwise none is left, and may be asked for again after wait.
 	Take(ctx context.Context, endpoint string) (answered func(status int, header http.Header), wait time.Duration, ok bool)
+}
+
+// Explainer is a Budget that says why it has no call left, for people: what is so, and what to do. Either may be empty.
+type Explainer interface {
+	Why() (message, hint string)
 }
 
 // On gives a client that asks b before each call. Log-ins and exchanges of refresh tokens are not asked for: Zendesk
@@ -34,9 +40,14 @@ func (c *Client) take(ctx context.Context, r request) (func(int, http.Header), e
 	}
 	answered, wait, ok := c.budget.Take(ctx, endpointClass(r.method, r.path))
 	if !ok {
+		message, hint := "the account has no call left for now", hintWait
+		if e, explains := c.budget.(Explainer); explains {
+			why, what := e.Why()
+			message, hint = cmp.Or(why, message), cmp.Or(what, hint)
+		}
 		return nil, &ticket.Failure{
 			Trouble: ticket.TroubleAccount, Limited: true, Gate: c.gate, After: wait, Reason: ticket.ReasonExpired, Err: ctx.Err(),
-			Detail: ticket.Detail{Message: r.what + ": the account has no call left for now"}, Hint: hintWait,
+			Detail: ticket.Detail{Message: r.what + ": " + message}, Hint: hint,
 		}
 	}
 	return answered, nil
