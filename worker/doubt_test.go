@@ -181,3 +181,37 @@ func withNote(id string) (ticket.Conversation, error) {
 	c.ClosingForm = ticket.ClosingForm{Known: true, Escalate: true, PrivateNote: "note"}
 	return c, nil
 }
+
+// A look-up for which the account has no call left did not fail: it was not made.
+func TestOnlyALookUpThatWasMadeCanFail(t *testing.T) {
+	down := &ticket.Failure{Trouble: ticket.TroubleAccount, Reason: ticket.ReasonExpired, Detail: ticket.Detail{Status: 503}}
+	for name, tc := range map[string]struct {
+		err  *ticket.Failure
+		want ticket.Lookup
+	}{
+		"down":    {down, ticket.LookupFailed},
+		"no call": {&ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true, Reason: ticket.ReasonExpired}, ""},
+		"refused": {&ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true, Reason: ticket.ReasonExpired, Detail: ticket.Detail{Status: 429}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world := newTown()
+			d := deliverer(world, openQueue(t), Settings{})
+			try := func(n int) ticket.Outcome { e := closed("c1"); e.Attempts = n; return d.Deliver(t.Context(), &e) }
+			world.lose = func(string) error { return &ticket.Failure{Trouble: ticket.TroubleUncertain} }
+			try(1)
+			world.lose, world.fail = nil, func(call string) error {
+				if call == "find" {
+					return tc.err
+				}
+				return nil
+			}
+			if o := try(2); o.Result != ticket.ResultHeld || o.Lookup != tc.want {
+				t.Errorf("outcome = %+v", o)
+			}
+			world.fail = nil
+			if o := try(3); o.Result != ticket.ResultCreated || o.Lookup != ticket.LookupFound || len(world.tickets) != 1 {
+				t.Errorf("at last: %+v, %d tickets", o, len(world.tickets))
+			}
+		})
+	}
+}

@@ -112,7 +112,10 @@ func (m *making) create(ctx context.Context) (err error) {
 	ref, found := ticket.Ref{}, false
 	if m.mayExist {
 		if ref, found, err = m.tickets.Find(ctx, m.draft.ExternalID); err != nil {
-			m.lookup = ticket.LookupFailed
+			var f *ticket.Failure
+			if !errors.As(err, &f) || !f.Limited { // for want of a call it was not made
+				m.lookup = ticket.LookupFailed
+			}
 			return err
 		}
 		m.lookup = ticket.LookupAbsent
