@@ -68,7 +68,7 @@ func (g *gates) reports() []queue.LaneReport {
 			continue
 		}
 		all = append(all, queue.LaneReport{
-			Gate: name, State: at.state, Since: at.since.UTC(), Until: at.until.UTC(), Reason: at.last.Reason, Failure: at.last.Error(), Hint: at.last.Hint,
+			Gate: name, State: at.state, Since: at.since.UTC(), Until: at.until.UTC(), Reason: at.last.ReasonNow(), Failure: at.last.Error(), Hint: at.last.Hint,
 		})
 	}
 	for name, until := range g.turns {

@@ -50,7 +50,7 @@ func (p *pauses) resumed(account string) time.Time {
 // pausedFailure is why an event of a paused account waits.
 func pausedFailure(account string) *ticket.Failure {
 	return &ticket.Failure{
-		Trouble: ticket.TroubleAccount, Gate: queue.LaneGate(account), Reason: ticket.ReasonExpired,
+		Trouble: ticket.TroubleAccount, Gate: queue.LaneGate(account), Reason: ticket.ReasonPaused,
 		Detail: ticket.Detail{Message: "an operator has paused the account"}, Hint: "passerelle lanes resume " + account,
 	}
 }

@@ -38,7 +38,7 @@ func (t *tries) failed(e ticket.Event, o ticket.Outcome, now time.Time) {
 	}
 	t.all[key] = queue.Try{
 		Key: key, Attempts: e.Attempts, At: now, NextTryAt: now.Add(o.After),
-		Reason: o.Failure.Reason, Failure: o.Failure.Error(), Hint: o.Failure.Hint,
+		Reason: o.Failure.ReasonNow(), Failure: o.Failure.Error(), Hint: o.Failure.Hint,
 	}
 }
 

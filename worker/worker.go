@@ -228,7 +228,7 @@ func (w *Worker) tellTrouble(f *ticket.Failure, until time.Time) {
 		w.log.Info().Str("account", f.Gate).Str("failure", f.Error()).Time("until", until).Msg("account has no call left for now: its conversations wait their turn")
 		return
 	}
-	w.log.Warn().Str("account", f.Gate).Str("reason", string(f.Reason)).Int("status", f.Detail.Status).
+	w.log.Warn().Str("account", f.Gate).Str("reason", string(f.ReasonNow())).Int("status", f.Detail.Status).
 		Str("failure", f.Error()).Str("hint", f.Hint).Time("until", until).Msg("account in trouble: its conversations wait")
 }
 
@@ -261,7 +261,7 @@ func (w *Worker) tell(e ticket.Event, o ticket.Outcome, took time.Duration) {
 		if f.Trouble == ticket.TroubleUncertain {
 			line.Bool("uncertain", true)
 		}
-		line.Str("reason", string(f.Reason)).Str("failure", f.Error()).Str("hint", f.Hint)
+		line.Str("reason", string(f.ReasonNow())).Str("failure", f.Error()).Str("hint", f.Hint)
 	}
 	line.Msg("conversation " + string(o.Result))
 }

@@ -54,7 +54,7 @@ func (p preview) look(ctx context.Context, b queue.Buried) (replayed, error) {
 	o := p.deliverer.Preview(ctx, b.Revive(time.Now()))
 	r := replayed{ID: b.ID, Result: string(o.Result), Ref: o.Ticket, Why: o.Why}
 	if o.Failure != nil {
-		r.Reason, r.Detail, r.Hint = o.Failure.Reason, &o.Failure.Detail, o.Failure.Hint
+		r.Reason, r.Detail, r.Hint = o.Failure.ReasonNow(), &o.Failure.Detail, o.Failure.Hint
 	}
 	return r, ctx.Err()
 }

@@ -70,7 +70,7 @@ func (m *Metrics) ClosingForm(answer string) { m.forms.WithLabelValues(answer).I
 func (m *Metrics) Attempt(account string, o ticket.Outcome, took time.Duration) {
 	reason := ""
 	if o.Failure != nil {
-		reason = string(o.Failure.Reason)
+		reason = string(o.Failure.ReasonNow())
 	}
 	m.attempts.WithLabelValues(account, string(o.Result), string(o.Purpose), reason).Inc()
 	m.seconds.WithLabelValues(string(o.Result)).Observe(took.Seconds())

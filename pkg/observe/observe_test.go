@@ -48,6 +48,7 @@ func TestMetrics(t *testing.T) {
 	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultCreated, Purpose: ticket.PurposeArchive}, time.Second)
 	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultRetry, Lookup: ticket.LookupAbsent, Failure: &ticket.Failure{Trouble: ticket.TroubleUncertain}}, time.Second)
 	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultDead, Failure: &ticket.Failure{Reason: ticket.ReasonRejected}}, time.Second)
+	m.Attempt("acme", ticket.Outcome{Result: ticket.ResultHeld, Failure: &ticket.Failure{Trouble: ticket.TroubleAccount, Reason: ticket.ReasonExpired, Limited: true}}, time.Second)
 	m.Swept("acme", "missing")
 	m.SweepFailed("main")
 	m.SweptUntil("acme-fr", time.UnixMilli(1500))
@@ -58,6 +59,7 @@ func TestMetrics(t *testing.T) {
 		`passerelle_closing_forms_total{answer="unauthorized"} 1`,
 		`passerelle_attempts_total{account="acme",purpose="archive",reason="",result="created"} 1`,
 		`passerelle_attempts_total{account="acme",purpose="",reason="rejected_by_zendesk",result="dead"} 1`,
+		`passerelle_attempts_total{account="acme",purpose="",reason="limited",result="held"} 1`,
 		`passerelle_sweep_conversations_total{account="acme",stage="missing"} 1`,
 		`passerelle_sweep_failures_total{connection="main"} 1`,
 		`passerelle_sweep_position_timestamp_seconds{site="acme-fr"} 1.5`,

@@ -26,7 +26,7 @@ type Lane struct {
 	NextWakeAt time.Time     `json:"next_wake_at,omitzero"` // when the account is tried again
 	Since      time.Time     `json:"since,omitzero"`        // of the state, when it is not open
 	Until      time.Time     `json:"until,omitzero"`        // nothing is sent before, or when open nothing of what is held; zero when paused
-	Reason     ticket.Reason `json:"reason,omitempty"`      // of one that is down: what its events would become if it lasted too long
+	Reason     ticket.Reason `json:"reason,omitempty"`      // of one that is down: credentials_refused, or down for want of an answer
 	Failure    string        `json:"failure,omitempty"`     // what failed last, or for what the one in front is held
 	Hint       string        `json:"hint,omitempty"`        // what to do
 	Why        string        `json:"why,omitempty"`         // what the operator who paused it said

@@ -25,6 +25,13 @@ const (
 // worker is about to write into the same ticket. It is never a dead letter's: one that waits too long is expired.
 const ReasonNotCompleteYet Reason = "not_complete_yet"
 
+// What a job waits for while the trouble is its account's. Like ReasonNotCompleteYet they are never a dead letter's.
+const (
+	ReasonLimited Reason = "limited" // the account is well, and has no call left for now
+	ReasonDown    Reason = "down"    // the account, or the connection, does not answer as it should
+	ReasonPaused  Reason = "paused"  // an operator has paused the account
+)
+
 // Reasons lists those of dead letters.
 func Reasons() []Reason {
 	return []Reason{
@@ -82,6 +89,19 @@ func (f *Failure) Error() string {
 	return f.Detail.Message
 }
 
+// ReasonNow gives the word for what is so now, for people and metrics: until a job has waited for too long nothing has
+// expired, and it is limited or down what it waits for.
+func (f *Failure) ReasonNow() Reason {
+	switch {
+	case f.Trouble == TroubleJob || f.Reason != ReasonExpired:
+		return f.Reason
+	case f.Limited:
+		return ReasonLimited
+	default:
+		return ReasonDown
+	}
+}
+
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
@@ -116,7 +136,7 @@ type Lookup string
 const (
 	LookupFound  Lookup = "found"  // the ticket exists
 	LookupAbsent Lookup = "absent" // it does not, and may be made
-	LookupFailed Lookup = "failed" // it could not be looked up; nothing was sent
+	LookupFailed Lookup = "failed" // it could not be looked up, not only for want of a call; nothing was sent
 )
 
 // Ref points at a ticket.
