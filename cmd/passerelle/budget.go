@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -45,19 +46,33 @@ func (c *clients) sharing(name string, rank limit.Rank, patience time.Duration) 
 	if !ok || c.budgets == nil {
 		return client, ok
 	}
-	return client.On(budget{c.budgets.Of(name, rank, patience), func() limit.State { return c.budgets.Here(name) }}), true
+	return client.On(budget{c, name, c.budgets.Of(name, rank, patience)}), true
 }
 
-// budget is a share of an account's calls that says why there is none left.
+// budget is a share of an account's calls that tells of those that are refused, and why there is none left.
 type budget struct {
-	*limit.Share
+	clients *clients
+	account string
+	share   *limit.Share
+}
 
-	state func() limit.State
+// Take is part of zendesk.Budget.
+func (b budget) Take(ctx context.Context, endpoint string) (func(status int, header http.Header), time.Duration, bool) {
+	answered, wait, ok := b.share.Take(ctx, endpoint)
+	if !ok {
+		return nil, wait, false
+	}
+	return func(status int, header http.Header) {
+		if status == http.StatusTooManyRequests {
+			b.clients.refused(b.account)
+		}
+		answered(status, header)
+	}, 0, true
 }
 
 // Why is part of zendesk.Explainer.
 func (b budget) Why() (message, hint string) {
-	switch s := b.state(); {
+	switch s := b.clients.budgets.Here(b.account); {
 	case !s.BlockedUntil.IsZero():
 		return "the account has asked to be left alone for now: the limit that all who call it share was reached, or it had trouble", ""
 	case s.AtReserve:

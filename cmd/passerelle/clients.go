@@ -18,7 +18,8 @@ type clients struct {
 	tokens token.Store // nil: tokens of this process alone
 	config func() *site.Config
 
-	budgets *limit.Budgets // nil: nobody counts
+	budgets *limit.Budgets       // nil: nobody counts
+	refused func(account string) // told of each 429; must not block
 
 	mu      sync.Mutex
 	zendesk map[string]*made[site.Zendesk, *zendesk.Client] // guarded by mu
@@ -37,7 +38,7 @@ func (m *made[S, C]) serves(config *site.Config, settings S) bool {
 }
 
 func newClients(tokens token.Store) *clients {
-	return &clients{tokens: tokens, zendesk: map[string]*made[site.Zendesk, *zendesk.Client]{}, iadvize: map[string]*made[site.IAdvize, *iadvize.Client]{}}
+	return &clients{tokens: tokens, refused: func(string) {}, zendesk: map[string]*made[site.Zendesk, *zendesk.Client]{}, iadvize: map[string]*made[site.IAdvize, *iadvize.Client]{}}
 }
 
 func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {

@@ -12,6 +12,7 @@ import (
 	"passerelle/pkg/check"
 	"passerelle/pkg/limit"
 	"passerelle/pkg/sim/simzendesk"
+	"passerelle/pkg/site"
 )
 
 // noon stands still, so that no new minute begins while a command runs.
@@ -105,5 +106,30 @@ func TestSitesCheckTakesFromTheSharedBudget(t *testing.T) {
 	}
 	if s := budgets.State(w.site.Account); !s.Shared || !s.Learned || s.Limit != 400 {
 		t.Errorf("after: %+v", s)
+	}
+}
+
+func TestRefusedCallsAreTold(t *testing.T) {
+	w := newTown(t)
+	w.enter()
+	config, err := site.Load(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := newClients(nil)
+	t.Cleanup(all.close)
+	all.config = func() *site.Config { return config }
+	all.budgets = limit.New(nil, all.quota)
+	var refused []string
+	all.refused = func(account string) { refused = append(refused, account) }
+	for _, kind := range []simzendesk.FaultKind{simzendesk.Forbidden, simzendesk.TooManyJobs, simzendesk.RateLimited} {
+		w.account.Fault(simzendesk.Fault{Kind: kind, Path: "/api/v2/users/me", Times: 1})
+		client, _ := all.ranked(w.site.Account, limit.Live)
+		if _, err := client.Caller(t.Context()); err == nil {
+			t.Errorf("%s: no error", kind)
+		}
+	}
+	if !slices.Equal(refused, []string{w.site.Account}) {
+		t.Errorf("told of %v", refused)
 	}
 }

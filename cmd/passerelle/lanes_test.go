@@ -81,7 +81,8 @@ func TestAnAccountIsPausedAndResumed(t *testing.T) {
 		t.Errorf("calls of a paused account: %v, before: %v", after, before)
 	}
 	body := w.get(p.address("console") + "/metrics")
-	for _, line := range []string{fmt.Sprintf("passerelle_lane_state{account=%q,state=\"paused\"} 1", account), fmt.Sprintf("passerelle_lane_held{account=%q} 1", account)} {
+	for _, line := range []string{fmt.Sprintf("passerelle_lane_state{account=%q,state=\"paused\"} 1", account), fmt.Sprintf("passerelle_lane_held{account=%q} 1", account),
+		fmt.Sprintf("passerelle_calls_limit{account=%q} 400", account), fmt.Sprintf("passerelle_calls_reserve{account=%q} 80", account), fmt.Sprintf("passerelle_lane_oldest_seconds{account=%q} ", account)} {
 		if !strings.Contains(body, line) {
 			t.Errorf("metrics lack %s", line)
 		}

@@ -82,12 +82,25 @@ func watchStore(ctx context.Context, m *observe.Metrics, q *queue.Queue, account
 		o, err := q.Lanes(ctx, queue.LanesQuery{Accounts: accounts(), All: true, Brief: true, Within: lanesWithin})
 		sample := observe.LanesSample{Workers: o.Workers}
 		for _, l := range o.Lanes {
-			sample.Accounts = append(sample.Accounts, observe.LaneSample{Account: l.Account, State: string(l.State), Held: l.Held, Escalated: l.Escalated})
+			sample.Accounts = append(sample.Accounts, observe.LaneSample{Account: l.Account, State: string(l.State), Held: l.Held, Escalated: l.Escalated, OldestAt: l.OldestAt})
 		}
 		return sample, err
 	}}
 	m.WatchStore(stock.look)
 	m.WatchLanes(lanes.look)
+}
+
+// calls tells how the calls of the accounts in force stand, as this process knows it.
+func (w works) calls() []observe.CallsSample {
+	accounts := w.accounts()
+	samples := make([]observe.CallsSample, 0, len(accounts))
+	for _, name := range accounts {
+		s := w.clients.budgets.Here(name)
+		samples = append(samples, observe.CallsSample{
+			Account: name, Limit: s.Limit, Reserve: s.Reserve, Left: s.Remaining, None: s.AtReserve || s.Remaining == 0 || !s.BlockedUntil.IsZero(),
+		})
+	}
+	return samples
 }
 
 // accounts gives the names of the accounts in force.

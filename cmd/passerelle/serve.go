@@ -127,6 +127,8 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 	s.done.add(stop)
 	watchStore(watching, metrics, q, s.works.accounts)
 	if slices.Contains(roles, "worker") {
+		s.works.clients.refused = metrics.CallRefused
+		metrics.WatchCalls(s.works.calls)
 		s.worker = worker.New(q, s.works.deliverer, log, meters{metrics, watch})
 		s.warnOfAPITokens(config)
 	}

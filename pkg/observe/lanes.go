@@ -1,6 +1,10 @@
 package observe
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // LanesSample is how the accounts fare.
 type LanesSample struct {
@@ -14,6 +18,7 @@ type LaneSample struct {
 	State     string // open, limited, down, paused
 	Held      int    // events that wait, escalated ones included
 	Escalated int
+	OldestAt  time.Time // when the event that waits in front was received; zero: nothing waits, or it is not known
 }
 
 // mostZeroes is up to how many accounts each has its series, be it 0. Of more, those that have nothing to tell have none:
@@ -27,6 +32,8 @@ var (
 		"Events that wait for their Zendesk account; beyond 100 accounts only of those that hold any. Every process tells of all accounts: take max by (account).", []string{"account"}, nil)
 	laneEscalated = prometheus.NewDesc("passerelle_lane_escalated",
 		"Of the events that wait for their Zendesk account, those that are known to be escalations.", []string{"account"}, nil)
+	laneOldest = prometheus.NewDesc("passerelle_lane_oldest_seconds",
+		"For how long the event in front of those that wait for their Zendesk account has been waiting; of the 100 accounts that fare worst. Every process tells of all accounts: take max by (account).", []string{"account"}, nil)
 	accounts = prometheus.NewDesc("passerelle_accounts",
 		"Zendesk accounts by state: open, limited, down, paused. Every process tells of all: take max by (state).", []string{"state"}, nil)
 	held = prometheus.NewDesc("passerelle_held",
@@ -39,7 +46,7 @@ type lanes struct{ look func() (LanesSample, bool) }
 
 // Describe is part of prometheus.Collector.
 func (lanes) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{laneState, laneHeld, laneEscalated, accounts, held, workers} {
+	for _, d := range []*prometheus.Desc{laneState, laneHeld, laneEscalated, laneOldest, accounts, held, workers} {
 		descs <- d
 	}
 }
@@ -70,6 +77,12 @@ func (l lanes) Collect(metrics chan<- prometheus.Metric) {
 		if a.Held > 0 || zeroes {
 			give(laneHeld, a.Held, a.Account)
 			give(laneEscalated, a.Escalated, a.Account)
+		}
+		switch {
+		case !a.OldestAt.IsZero():
+			give(laneOldest, int(max(0, time.Since(a.OldestAt))/time.Second), a.Account)
+		case a.Held == 0 && zeroes:
+			give(laneOldest, 0, a.Account)
 		}
 	}
 	give(held, all)

@@ -21,6 +21,7 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	unclear  *prometheus.CounterVec
 	lookups  *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 	sweep    sweepMetrics
 }
 
@@ -49,13 +50,16 @@ func NewMetrics() *Metrics {
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "passerelle_lookups_total", Help: "Look-ups of tickets that may exist, by Zendesk account and what was found: found, absent, failed.",
 		}, []string{"account", "found"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "passerelle_calls_refused_total", Help: "Calls that a Zendesk account answered with 429, by account.",
+		}, []string{"account"}),
 		sweep: newSweepMetrics(),
 	}
 	for _, answer := range webhookAnswers { // from the start, so that the first one is seen as an increase
 		m.webhooks.WithLabelValues(answer)
 	}
 	m.sweep.register(m.registry)
-	m.registry.MustRegister(m.webhooks, m.forms, m.attempts, m.seconds, m.unclear, m.lookups, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.webhooks, m.forms, m.attempts, m.seconds, m.unclear, m.lookups, m.refused, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

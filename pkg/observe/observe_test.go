@@ -97,13 +97,14 @@ func TestWhatTheStoreHolds(t *testing.T) {
 }
 
 func TestHowTheAccountsFare(t *testing.T) {
-	sample := LanesSample{Workers: 2, Accounts: []LaneSample{{Account: "acme", State: "down", Held: 3, Escalated: 1}, {Account: "idle", State: "open"}}}
+	sample := LanesSample{Workers: 2, Accounts: []LaneSample{{Account: "acme", State: "down", Held: 3, Escalated: 1, OldestAt: time.Now().Add(-time.Hour)}, {Account: "idle", State: "open"}}}
 	known := true
 	m := NewMetrics()
 	m.WatchLanes(func() (LanesSample, bool) { return sample, known })
 	expect(t, m, "passerelle_held 3", "passerelle_workers 2", `passerelle_accounts{state="down"} 1`, `passerelle_accounts{state="open"} 1`, `passerelle_accounts{state="paused"} 0`,
 		`passerelle_lane_state{account="acme",state="down"} 1`, `passerelle_lane_state{account="acme",state="paused"} 0`, `passerelle_lane_state{account="idle",state="limited"} 0`,
-		`passerelle_lane_held{account="acme"} 3`, `passerelle_lane_held{account="idle"} 0`, `passerelle_lane_escalated{account="acme"} 1`)
+		`passerelle_lane_held{account="acme"} 3`, `passerelle_lane_held{account="idle"} 0`, `passerelle_lane_escalated{account="acme"} 1`,
+		`passerelle_lane_oldest_seconds{account="acme"} 3600`, `passerelle_lane_oldest_seconds{account="idle"} 0`)
 	sample.Accounts[0].State, sample.Workers = "paused", 0
 	expect(t, m, "passerelle_workers 0", `passerelle_accounts{state="paused"} 1`, `passerelle_lane_state{account="acme",state="paused"} 1`,
 		`!passerelle_accounts{state="open"}`, `!passerelle_lane_state{account="acme",state="down"}`) // nobody knows
@@ -111,9 +112,23 @@ func TestHowTheAccountsFare(t *testing.T) {
 		sample.Accounts = append(sample.Accounts, LaneSample{Account: strconv.Itoa(i), State: "open"})
 	}
 	expect(t, m, "passerelle_held 3", `passerelle_lane_state{account="acme",state="paused"} 1`, `passerelle_lane_held{account="acme"} 3`,
-		`!passerelle_lane_state{account="idle"`, `!passerelle_lane_held{account="idle"`)
+		`!passerelle_lane_state{account="idle"`, `!passerelle_lane_held{account="idle"`, `!passerelle_lane_oldest_seconds{account="idle"`)
 	known = false
 	expect(t, m, "!passerelle_held", "!passerelle_workers", "!passerelle_accounts", "!passerelle_lane")
+}
+
+func TestHowTheCallsStand(t *testing.T) {
+	samples := []CallsSample{{Account: "acme", Limit: 700, Reserve: 140, Left: 142, None: true}, {Account: "idle", Limit: 400, Reserve: 80, Left: -1}}
+	m := NewMetrics()
+	m.WatchCalls(func() []CallsSample { return samples })
+	m.CallRefused("acme")
+	expect(t, m, `passerelle_calls_refused_total{account="acme"} 1`, `passerelle_calls_left{account="acme"} 142`, `passerelle_calls_limit{account="acme"} 700`,
+		`passerelle_calls_reserve{account="acme"} 140`, `passerelle_calls_limit{account="idle"} 400`, `!passerelle_calls_left{account="idle"`)
+	expect(t, m, `passerelle_calls_refused_total{account="idle"} 0`)
+	for i := range mostZeroes {
+		samples = append(samples, CallsSample{Account: strconv.Itoa(i), Limit: 400, Left: 400})
+	}
+	expect(t, m, `passerelle_calls_left{account="acme"} 142`, `!passerelle_calls_limit{account="idle"`, `!passerelle_calls_left{account="0"`, `!passerelle_calls_refused_total{account="0"`)
 }
 
 // Each metric of the product stands in the documentation's table with its labels, and nothing else does.
@@ -129,6 +144,7 @@ func TestEachMetricIsDocumented(t *testing.T) {
 	m := NewMetrics()
 	m.WatchStore(nil)
 	m.WatchLanes(nil)
+	m.WatchCalls(nil)
 	descs := make(chan *prometheus.Desc)
 	go func() { defer close(descs); m.registry.Describe(descs) }()
 	known := map[string]bool{}

@@ -47,7 +47,7 @@ type Overview struct {
 type LanesQuery struct {
 	Accounts []string      // known by name, as those of the configuration; may be nil
 	All      bool          // those too that are open and hold nothing
-	Brief    bool          // without what waits in front, when the alarm rings, and budgets
+	Brief    bool          // without budgets and when the alarm rings, and what waits in front for the worst lanes only
 	Within   time.Duration // to wait for worker processes at most
 }
 
@@ -107,16 +107,17 @@ func (q *Queue) Lanes(ctx context.Context, query LanesQuery) (Overview, error) {
 			o.Lanes = append(o.Lanes, *lane)
 		}
 	}
-	if !query.Brief {
-		if err := q.lookInFront(ctx, o.Lanes, workers > 0); err != nil {
-			return Overview{}, err
-		}
+	slices.SortFunc(o.Lanes, worst)
+	if err := q.lookInFront(ctx, o.Lanes, workers > 0, query.Brief); err != nil {
+		return Overview{}, err
 	}
-	slices.SortFunc(o.Lanes, func(a, b Lane) int {
-		return cmp.Or(cmp.Compare(worse[b.State], worse[a.State]), cmp.Compare(b.Held, a.Held), cmp.Compare(a.Account, b.Account))
-	})
+	slices.SortFunc(o.Lanes, worst) // some have another name now
 	slices.SortFunc(o.Connections, func(a, b LaneReport) int { return cmp.Compare(a.Gate, b.Gate) })
 	return o, nil
+}
+
+func worst(a, b Lane) int {
+	return cmp.Or(cmp.Compare(worse[b.State], worse[a.State]), cmp.Compare(b.Held, a.Held), cmp.Compare(a.Account, b.Account))
 }
 
 // laneGate stands before an account's name in the name of its gate.
@@ -169,15 +170,22 @@ func (l *Lane) pause(p LanePause) {
 	l.Hint = "passerelle lanes resume " + l.Account
 }
 
+// briefFronts is for how many lanes a brief look reads what waits in front, which takes two requests each.
+const briefFronts = 100
+
 // lookInFront reads of the lanes that hold something what waits in front, and when their alarm rings.
 // For what it was held at first counts only while no worker tells how its account fares now.
-func (q *Queue) lookInFront(ctx context.Context, lanes []Lane, told bool) error {
+func (q *Queue) lookInFront(ctx context.Context, lanes []Lane, told, brief bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readAtOnce)
+	read := 0
 	for i := range lanes {
 		lane := &lanes[i]
 		if lane.Held == 0 {
 			continue
+		}
+		if read++; brief && read > briefFronts {
+			break
 		}
 		group.Go(func() error {
 			e, found, err := q.inFront(ctx, lane.Account)
@@ -193,7 +201,7 @@ func (q *Queue) lookInFront(ctx context.Context, lanes []Lane, told bool) error 
 					lane.Account = e.Account // nobody but the event knew its name
 				}
 			}
-			if lane.State != LanePaused { // whose alarm rings for nothing
+			if !brief && lane.State != LanePaused { // whose alarm rings for nothing
 				lane.NextWakeAt, _, err = q.alarm(ctx, lane.Account)
 			}
 			return err

@@ -151,6 +151,11 @@ func TestLanes(t *testing.T) {
 	if o := overview(t, q, queue.LanesQuery{}); o.Workers != 0 || len(o.Lanes) != 3 || o.Lanes[1].State != queue.LaneOpen || o.Lanes[1].Failure != "no answer in time" {
 		t.Fatalf("nobody runs: %+v", o)
 	}
+	for _, l := range overview(t, q, queue.LanesQuery{Brief: true}).Lanes {
+		if !l.OldestAt.Equal(first) || !l.NextWakeAt.IsZero() {
+			t.Errorf("in brief: %+v", l)
+		}
+	}
 	until := first.Add(2 * time.Hour)
 	answers(t, connect(t, server), "p1", func(accounts []string) []queue.LaneReport {
 		if !slices.Equal(accounts, []string{"acme", "idle"}) {
