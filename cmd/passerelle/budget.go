@@ -102,7 +102,7 @@ func (c *clients) budget(name string) (queue.LaneBudget, bool) {
 		return queue.LaneBudget{}, false
 	}
 	s := c.budgets.State(name)
-	b := queue.LaneBudget{Limit: s.Limit, Reserve: s.Reserve, BlockedUntil: s.BlockedUntil}
+	b := queue.LaneBudget{Limit: s.Limit, Told: s.Learned, Reserve: s.Reserve, BlockedUntil: s.BlockedUntil}
 	if s.Remaining >= 0 {
 		b.Remaining = &s.Remaining
 	}

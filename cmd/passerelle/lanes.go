@@ -24,6 +24,7 @@ type lanesCommand struct {
 const (
 	lanesWithin = 2 * time.Second // for the worker processes to answer
 	whyWidth    = 60              // characters
+	callsWidth  = 30
 )
 
 type lanesListCommand struct {
@@ -119,11 +120,7 @@ func callsLeft(b *queue.LaneBudget) string {
 	if b == nil {
 		return ""
 	}
-	left := "not known yet"
-	if b.Remaining != nil {
-		left = fmt.Sprint(*b.Remaining)
-	}
-	return fmt.Sprintf("%s, of %d; %d not for us", left, b.Limit, b.Reserve)
+	return text.WrapSoft(b.String(), callsWidth)
 }
 
 func whyLane(l queue.Lane) string {

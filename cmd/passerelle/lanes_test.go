@@ -49,7 +49,7 @@ func TestAnAccountIsPausedAndResumed(t *testing.T) {
 	if all := w.lanes("--all"); len(all) != 1 || all[0].Account != account || all[0].State != queue.LaneOpen || all[0].Budget == nil || all[0].Budget.Remaining != nil {
 		t.Errorf("all lanes = %+v", all)
 	}
-	if out, _, _ := command(t, w.env, "lanes", "list", "--all"); !strings.Contains(out, "not known yet, of 400; 80 not for us") {
+	if out, _, _ := command(t, w.env, "lanes", "list", "--all"); !strings.Contains(out, "not told by the account; limit") || !strings.Contains(out, "400 from the configuration; 80") {
 		t.Errorf("all lanes: %s", out)
 	}
 	if out, _, status := command(t, w.env, "lanes", "list"); status != 0 || !strings.Contains(out, "All accounts are open") {

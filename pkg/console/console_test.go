@@ -74,7 +74,7 @@ func TestConsole(t *testing.T) {
 		{"page says why", well, "/", "", 200, "refused &lt;401&gt;<br>mend it"},
 		{"page says when", well, "/", "", 200, "<td>2026-03-01 11:00:00 UTC</td>"},
 		{"page says what to do", well, "/", "", 200, "An operator paused it.<br><code>passerelle lanes resume shy</code>"},
-		{"page says what is not known", well, "/", "", 200, "<td>not known yet, of 400; 80 not for us</td>"},
+		{"page says what is not known", well, "/", "", 200, "<td>not told by the account; limit 400 from the configuration; 80 not for us</td>"},
 		{"page says that nothing is left", well, "/", "", 200, "<td>0, of 400; 80 not for us</td>"},
 		{"page has the connections", well, "/", "", 200, "iadvize/main is down: no answer"},
 		{"page says that nobody works", well, "/", "", 200, "No worker process answers"},

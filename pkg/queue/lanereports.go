@@ -31,6 +31,19 @@ type LaneBudget struct {
 	Remaining    *int      `json:"remaining,omitempty"` // of the current minute; nil: the account has not told
 	Reserve      int       `json:"reserve"`             // left to the account's people and other integrations
 	BlockedUntil time.Time `json:"blocked_until,omitzero"`
+	Told         bool      `json:"limit_told,omitempty"` // the limit is the account's own word; else it is the configuration's
+}
+
+// String says for people how many calls are left.
+func (b *LaneBudget) String() string {
+	switch {
+	case b.Remaining != nil:
+		return fmt.Sprintf("%d, of %d; %d not for us", *b.Remaining, b.Limit, b.Reserve)
+	case b.Told:
+		return fmt.Sprintf("not told in this minute, of %d; %d not for us", b.Limit, b.Reserve)
+	default:
+		return fmt.Sprintf("not told by the account; limit %d from the configuration; %d not for us", b.Limit, b.Reserve)
+	}
 }
 
 // LaneReport is what a worker process knows of an account, or of a connection to iAdvize.

@@ -158,7 +158,7 @@ func (b *LaneBudget) smaller(than *LaneBudget) bool {
 	case than == nil:
 		return true
 	case b.Remaining == nil:
-		return false
+		return than.Remaining == nil && b.Told && !than.Told
 	default:
 		return than.Remaining == nil || *b.Remaining < *than.Remaining
 	}

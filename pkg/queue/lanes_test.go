@@ -177,12 +177,15 @@ func TestLanes(t *testing.T) {
 		unknown := &queue.LaneBudget{Limit: 400, Reserve: 80}
 		return []queue.LaneReport{{Gate: "zendesk/acme", State: queue.LaneOpen, Budget: unknown}, {Gate: "zendesk/Odd name", State: queue.LaneOpen, Budget: unknown}, {Gate: "zendesk/shy", State: queue.LaneOpen, Budget: unknown}}
 	})
+	answers(t, connect(t, server), "p4", func([]string) []queue.LaneReport { // which heard from the account a while ago
+		return []queue.LaneReport{{Gate: "zendesk/shy", State: queue.LaneOpen, Budget: &queue.LaneBudget{Limit: 700, Reserve: 140, Told: true}}}
+	})
 	o := overview(t, q, queue.LanesQuery{Accounts: []string{"acme", "idle"}})
-	if o.Workers != 3 || len(o.Lanes) != 3 || len(o.Connections) != 1 || o.Connections[0].Gate != "iadvize/main" {
+	if o.Workers != 4 || len(o.Lanes) != 3 || len(o.Connections) != 1 || o.Connections[0].Gate != "iadvize/main" {
 		t.Fatalf("overview = %+v", o)
 	}
 	// What one process knows goes before what another one does not, and nothing left is not the same as not known.
-	budgets := []string{`{"limit":400,"remaining":12,"reserve":80}`, `{"limit":400,"reserve":80}`, `{"limit":400,"remaining":0,"reserve":80}`}
+	budgets := []string{`{"limit":400,"remaining":12,"reserve":80}`, `{"limit":700,"reserve":140,"limit_told":true}`, `{"limit":400,"remaining":0,"reserve":80}`}
 	for i, want := range []queue.Lane{
 		{Account: "acme", State: queue.LaneDown, Held: 2, Escalated: 1, OldestAt: first, Since: first, Until: until, Reason: ticket.ReasonCredentialsRefused, Failure: "refused", Hint: "mend it"},
 		{Account: "shy", State: queue.LanePaused, Held: 1, OldestAt: first, Since: first, Hint: "passerelle lanes resume shy", Why: "a person asked for it"},
