@@ -72,16 +72,22 @@ func (b budget) Take(ctx context.Context, endpoint string) (func(status int, hea
 
 // Why is part of zendesk.Explainer.
 func (b budget) Why() (message, hint string) {
-	switch s := b.clients.budgets.Here(b.account); {
+	s := b.clients.budgets.Here(b.account)
+	if s.AtReserve {
+		hint = "nothing: the account's jobs wait and go on by themselves in the next minute; a lower reserve_percent of the account leaves them more calls"
+	}
+	switch {
 	case !s.BlockedUntil.IsZero():
 		return "the account has asked to be left alone for now: the limit that all who call it share was reached, or it had trouble", ""
-	case s.AtReserve:
-		return fmt.Sprintf("no call is left for Passerelle for now: %d of the account's %d calls a minute are left, of which reserve_percent keeps %d for its people and other integrations", s.Remaining, s.Limit, s.Reserve),
-			"nothing: the account's jobs wait and go on by themselves in the next minute; a lower reserve_percent of the account leaves them more calls"
+	case s.Remaining > 0:
+		others := ""
+		if s.Remaining > s.Reserve {
+			others = ", and the others are for what is more urgent, or for later in the minute"
+		}
+		return fmt.Sprintf("%d of the account's %d calls a minute are left, and reserve_percent keeps %d for its people and other integrations%s",
+			s.Remaining, s.Limit, s.Reserve, others), hint
 	case s.Remaining == 0:
 		return fmt.Sprintf("none of the account's %d calls a minute, which all who call it share, is left for now", s.Limit), ""
-	case s.Remaining > 0:
-		return fmt.Sprintf("%d of the account's %d calls a minute are left: reserve_percent keeps %d for its people and other integrations, and the others are for what is more urgent, or for later in the minute", s.Remaining, s.Limit, s.Reserve), ""
 	default:
 		return "", ""
 	}

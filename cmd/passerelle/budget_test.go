@@ -17,13 +17,15 @@ import (
 // change.
 func TestALimitedAccountSaysWhy(t *testing.T) {
 	for name, tc := range map[string]struct {
+		rank          limit.Rank
 		left          int // as the account says
 		status        int
 		message, hint string
 	}{
-		"the reserve":  {80, http.StatusOK, "of which reserve_percent keeps 80", "a lower reserve_percent"},
-		"the limit":    {0, http.StatusOK, "none of the account's 400 calls a minute", "go on by themselves"},
-		"told to wait": {200, http.StatusTooManyRequests, "has asked to be left alone", "go on by themselves"},
+		"the reserve":  {limit.Live, 80, http.StatusOK, "80 of the account's 400 calls a minute are left, and reserve_percent keeps 80 for its people and other integrations", "a lower reserve_percent"},
+		"later":        {limit.Backlog, 200, http.StatusOK, "or for later in the minute", "go on by themselves"},
+		"the limit":    {limit.Live, 0, http.StatusOK, "none of the account's 400 calls a minute", "go on by themselves"},
+		"told to wait": {limit.Live, 200, http.StatusTooManyRequests, "has asked to be left alone", "go on by themselves"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTown(t)
@@ -39,7 +41,7 @@ func TestALimitedAccountSaysWhy(t *testing.T) {
 			w.account.Fault(simzendesk.Fault{Kind: simzendesk.Status, Status: tc.status, Path: "/api/v2/users/me", Body: `{"user":{"id":1}}`, Header: map[string]string{
 				"Ratelimit-Limit": "400", "Ratelimit-Remaining": strconv.Itoa(tc.left), "Ratelimit-Reset": "55",
 			}})
-			client, _ := all.ranked(w.site.Account, limit.Live)
+			client, _ := all.ranked(w.site.Account, tc.rank)
 			_, _ = client.Caller(t.Context())
 			_, err = client.Caller(t.Context())
 			var f *ticket.Failure

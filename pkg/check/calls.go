@@ -9,6 +9,9 @@ import (
 	"passerelle/pkg/ticket"
 )
 
+// soon is too short a wait to be told after one in vain.
+const soon = 10 * time.Second
+
 // Again tells whether an error says no more than that an account has no call left for now, and when to try again, as
 // "in 34 s".
 func Again(err error) (when string, limited bool) {
@@ -16,7 +19,7 @@ func Again(err error) (when string, limited bool) {
 	switch {
 	case !limited:
 		return "", false
-	case f.After <= 0:
+	case f.After <= 0 || f.Detail.Status == 0 && f.After < soon: // it was waited for already
 		return "in a minute", true
 	default:
 		return fmt.Sprintf("in %d s", (f.After+time.Second-1)/time.Second), true

@@ -113,7 +113,7 @@ type State struct {
 	UnderWay     int       // calls without an answer yet, counted alike
 	WindowEnd    time.Time // by when the window ends; zero: not known
 	BlockedUntil time.Time // no calls before, because the account said so; zero: it did not
-	AtReserve    bool      // what is left is the reserve, with what is kept for calls under way: none of ours is made
+	AtReserve    bool      // little more than the reserve is left: for what is most urgent, if anything
 	Shared       bool      // it is the word of Redis, and so of all processes
 }
 
@@ -125,7 +125,7 @@ func (b *Budgets) State(account string) State {
 		reader.process = ""
 		v, err := reader.exchange(context.Background(), account, message{ask: ask{quota: quota}})
 		if err == nil {
-			return b.state(quota, v.tally.shift(b.ms()-v.now), 1, v.underWay, true)
+			return b.state(quota, v.tally.shift(b.ms()-v.now), v.underWay, true)
 		}
 	}
 	return b.Here(account)
@@ -139,20 +139,16 @@ func (b *Budgets) Here(account string) State {
 	a := b.accounts[account]
 	b.mu.Unlock()
 	if a == nil {
-		return b.state(quota, tally{}, 1, 0, false)
+		return b.state(quota, tally{}, 0, false)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.local.turn(b.ms())
-	workers := a.workers()
-	if b.redis != nil && b.redis.Healthy() {
-		workers = 1 // the tally is that of all
-	}
-	return b.state(quota, a.local, workers, float64(a.underWay), false)
+	return b.state(quota, a.local, float64(a.underWay), false)
 }
 
-func (b *Budgets) state(quota Quota, t tally, workers, underWay float64, everybody bool) State {
-	s := t.share(quota, workers)
+func (b *Budgets) state(quota Quota, t tally, underWay float64, everybody bool) State {
+	s := t.share(quota, 1)
 	state := State{
 		Configured: quota,
 		Limit:      int(s.limit), Learned: t.limit > 0, Reserve: int(quota.reserve(s.limit)),
@@ -160,7 +156,7 @@ func (b *Budgets) state(quota Quota, t tally, workers, underWay float64, everybo
 	}
 	if t.heard {
 		state.Remaining = int(t.left)
-		state.AtReserve = t.left >= 1 && s.reserve > 0 && t.left-underWay-s.floor < 1
+		state.AtReserve = t.left >= 1 && s.reserve > 0 && t.left-underWay-s.reserve <= s.ours/10
 	}
 	now := b.ms()
 	if t.hi > 0 {

@@ -13,9 +13,9 @@ func TestHereTellsOfTheReserve(t *testing.T) {
 		status        int
 		at, blocked   bool
 	}{
-		"enough":               {20, 60, 200, false, false},
+		"enough":               {20, 29, 200, false, false},
 		"the reserve":          {20, 15, 200, true, false},
-		"and what is for it":   {20, 21, 200, true, false},
+		"and a little more":    {20, 28, 200, true, false},
 		"nothing":              {20, 0, 200, false, false},
 		"without a reserve":    {0, 1, 200, false, false},
 		"told to leave it":     {20, 60, 429, false, true},
