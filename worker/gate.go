@@ -21,7 +21,13 @@ type gates struct {
 	mu  sync.Mutex
 	all map[string]*gate // guarded by mu
 
-	turns map[string]time.Time // guarded by mu; until when what an open account holds waits for a call
+	turns map[string]turn // guarded by mu; of open accounts that hold something
+}
+
+// turn is a call for which what an open account holds waits.
+type turn struct {
+	until time.Time
+	last  *ticket.Failure
 }
 
 type gate struct {
@@ -49,7 +55,7 @@ const (
 )
 
 func newGates(process string, now func() time.Time, tell func(queue.GateNews)) *gates {
-	return &gates{process: process, now: now, tell: tell, all: map[string]*gate{}, turns: map[string]time.Time{}}
+	return &gates{process: process, now: now, tell: tell, all: map[string]*gate{}, turns: map[string]turn{}}
 }
 
 // shut tells whether an event must wait for one of the gates, and until when.

@@ -212,7 +212,7 @@ func TestWhatOthersSayIsTakenOver(t *testing.T) {
 func TestWhatAnOpenAccountHoldsWaitsForACall(t *testing.T) {
 	now := time.Unix(0, 0)
 	g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
-	none := &ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true, Gate: "zendesk/acme", After: 3 * time.Second}
+	none := &ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true, Gate: "zendesk/acme", After: 3 * time.Second, Detail: ticket.Detail{Message: "no call left"}}
 	g.waits(none)
 	r := g.reports()
 	if len(r) != 1 || r[0].State != queue.LaneOpen || r[0].Failure == "" || !r[0].Until.Equal(now.Add(3*time.Second)) {

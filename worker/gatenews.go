@@ -71,13 +71,12 @@ func (g *gates) reports() []queue.LaneReport {
 			Gate: name, State: at.state, Since: at.since.UTC(), Until: at.until.UTC(), Reason: at.last.ReasonNow(), Failure: at.last.Error(), Hint: at.last.Hint,
 		})
 	}
-	for name, until := range g.turns {
-		if now.Sub(until) > limitGap {
+	for name, at := range g.turns {
+		if now.Sub(at.until) > limitGap {
 			delete(g.turns, name)
 		} else if !slices.ContainsFunc(all, func(r queue.LaneReport) bool { return r.Gate == name }) {
 			all = append(all, queue.LaneReport{
-				Gate: name, State: queue.LaneOpen, Until: until.UTC(), Failure: "what waits has used up its share of the account's calls for now",
-				Hint: "nothing: what comes live goes first, and what waits gets the other calls",
+				Gate: name, State: queue.LaneOpen, Until: at.until.UTC(), Failure: at.last.Error(), Hint: at.last.Hint,
 			})
 		}
 	}
@@ -88,5 +87,5 @@ func (g *gates) reports() []queue.LaneReport {
 func (g *gates) waits(f *ticket.Failure) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.turns[f.Gate] = g.now().Add(max(f.After, shortLimit))
+	g.turns[f.Gate] = turn{g.now().Add(max(f.After, shortLimit)), f}
 }
