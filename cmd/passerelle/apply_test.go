@@ -78,7 +78,7 @@ func TestAnAppliedConfigurationIsUsedByEveryWorker(t *testing.T) {
 
 	// A bad file is refused whole, and nothing changes.
 	for text, want := range map[string]string{
-		strings.Replace(w.tagged("bad"), "archive: true", "archve: true", 1):                                 "archve: unknown key",
+		strings.Replace(w.tagged("bad"), "archive: true", "archve: true", 1):                                 "tickets.archve: unknown key; did you mean archive?",
 		strings.Replace(w.tagged("bad"), "locale: fr", "locale: xx", 1):                                      "sites.site-1.locale: expected one of",
 		strings.Replace(w.tagged("bad"), "${TEST_PASSWORD}", "hunter2", 1):                                   "iadvize.demo.password: expected a reference",
 		strings.ReplaceAll(w.tagged("bad"), "client_secret: \"${TEST_PASSWORD}\"", "client_secret: hunter2"): "zendesk.demo-1.auth.oauth.client_secret: expected a reference",

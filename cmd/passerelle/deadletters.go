@@ -13,6 +13,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"passerelle/pkg/nearest"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -118,7 +119,7 @@ func hintAtSite(ctx context.Context, std streams, e environment, q *queue.Queue,
 		return err
 	}
 	hint := "passerelle sites list shows those that there are"
-	if near, ok := nearest(name, slices.Collect(maps.Keys(config.Sites))); ok {
+	if near, ok := nearest.Name(name, slices.Collect(maps.Keys(config.Sites))); ok {
 		hint = "did you mean " + near + "?"
 	}
 	_, err = fmt.Fprintf(std.err, "passerelle: --site %q: no site of that name is configured, and no dead letter is of one; %s\n", name, hint)

@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"passerelle/pkg/nearest"
 	"passerelle/pkg/queue"
 )
 
@@ -221,7 +222,7 @@ func changeLane(ctx context.Context, std streams, account string, change func(*q
 const mostNamed = 10
 
 func unknownAccount(account string, known []string) error {
-	if near, ok := nearest(account, known); ok {
+	if near, ok := nearest.Name(account, known); ok {
 		return fmt.Errorf("there is no account %q in the configuration, and nothing is held for one; did you mean %s?", account, near)
 	}
 	if len(known) > mostNamed || len(known) == 0 {

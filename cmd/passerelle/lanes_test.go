@@ -188,15 +188,6 @@ func TestLanesWhileNothingRuns(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"acme", "acme-fr", "other"}
-	for given, want := range map[string]string{"acne": "acme", "ACME": "acme", "acme_fr": "acme-fr", "othr": "other", "zzz": "", "": "", "xacme-fr": "acme-fr"} {
-		if got, _ := nearest(given, known); got != want {
-			t.Errorf("%q: %q, want %q", given, got, want)
-		}
-	}
-}
-
 func TestHuman(t *testing.T) {
 	for d, want := range map[time.Duration]string{-time.Second: "0 s", 90 * time.Second: "90 s", 3 * time.Minute: "3 min", 119 * time.Minute: "119 min", 30 * time.Hour: "30 h", 72 * time.Hour: "3 d"} {
 		if got := human(d); got != want {

@@ -33,6 +33,7 @@ var allowed = []struct {
 }{
 	{"deploy/architecture", nil},
 	{"pkg/ticket", nil},
+	{"pkg/nearest", nil},
 	{"pkg/observe", []string{"pkg/ticket"}},
 	{"pkg/token", []string{"pkg/ticket"}},
 	{"pkg/cache", nil},
@@ -42,7 +43,7 @@ var allowed = []struct {
 	{"pkg/zendesk", []string{"pkg/ticket", "pkg/token"}},
 	{"pkg/queue", []string{"pkg/ticket"}},
 	{"pkg/queue/embed", nil},
-	{"pkg/site", []string{"pkg/ticket", "pkg/cache"}},
+	{"pkg/site", []string{"pkg/ticket", "pkg/nearest", "pkg/cache"}},
 	{"pkg/check", []string{"pkg/ticket", "pkg/iadvize", "pkg/zendesk", "pkg/site"}},
 	{"pkg/console", []string{"pkg/ticket", "pkg/observe", "pkg/limit", "pkg/queue", "pkg/site"}},
 	{"pkg/sim", nil},

@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"passerelle/pkg/nearest"
 	"passerelle/pkg/ticket"
 )
 
@@ -108,11 +109,17 @@ func Parse(name string, content []byte) (*Config, error) {
 			File: name, Line: tree.Docs[1].Body.GetToken().Position.Line, Expected: "expected one YAML document; this one would not be read",
 		}
 	}
+	check := &checker{file: name, tree: tree}
+	if len(tree.Docs) > 0 {
+		check.shape(tree.Docs[0].Body, reflect.TypeFor[File]())
+	}
+	if len(check.problems) > 0 { // what is read of it would be something else
+		return nil, errors.Join(check.problems...)
+	}
 	var f File
 	if err := yaml.UnmarshalWithOptions(content, &f, yaml.Strict()); err != nil {
 		return nil, problemOf(name, err)
 	}
-	check := &checker{file: name, tree: tree}
 	sum := sha256.Sum256(content)
 	config := &Config{
 		Revision: hex.EncodeToString(sum[:8]), IAdvize: f.IAdvize, Zendesk: f.Zendesk,
@@ -160,23 +167,12 @@ func problemOf(name string, err error) Problem {
 			p.Line = t.Position.Line
 		}
 		p.Expected = located.GetMessage()
-		if key, unknown := strings.CutPrefix(p.Expected, "unknown field "); unknown {
-			p.Key, p.Expected = strings.Trim(key, `"`), "unknown key; see the schema (passerelle sites schema)"
-		}
 		var wrongType *yaml.TypeError
 		if errors.As(err, &wrongType) {
-			p.Key, p.Expected = keyBefore(wrongType.GetToken()), "expected "+kindName(wrongType.DstType)
+			p.Expected = "expected " + kindName(wrongType.DstType)
 		}
 	}
 	return p
-}
-
-// keyBefore gives the key whose value the token is, when it stands right before it.
-func keyBefore(t *token.Token) string {
-	if t != nil && t.Prev != nil && t.Prev.Type == token.MappingValueType && t.Prev.Prev != nil {
-		return t.Prev.Prev.Value
-	}
-	return ""
 }
 
 func kindName(t reflect.Type) string {
@@ -302,24 +298,15 @@ func (c *checker) account(name string, a Zendesk) Zendesk {
 		c.ref(key+".auth.api_token.token", a.Auth.APIToken.Token)
 	}
 	a.RequestsPerMinute = cmp.Or(a.RequestsPerMinute, 400)
-	if a.RequestsPerMinute < 1 || a.RequestsPerMinute > 100_000 {
-		c.fail(key+".requests_per_minute", "expected 1 to 100000")
-	}
 	if a.ReservePercent == nil {
 		reserve := 20
 		a.ReservePercent = &reserve
-	}
-	if *a.ReservePercent < 0 || *a.ReservePercent > 95 {
-		c.fail(key+".reserve_percent", "expected 0 to 95")
 	}
 	a.Bulk = cmp.Or(a.Bulk, BulkAuto)
 	c.oneOf(key+".bulk", a.Bulk, BulkAuto, BulkOff)
 	if a.BulkJobs == nil {
 		jobs := 20
 		a.BulkJobs = &jobs
-	}
-	if *a.BulkJobs < 1 || *a.BulkJobs > 30 {
-		c.fail(key+".bulk_jobs", "expected 1 to 30; bulk: off makes every ticket one by one")
 	}
 	if a.Import && a.Bulk == BulkOff {
 		c.fail(key+".import", "expected false, because bulk: off leaves nothing to import")
@@ -329,8 +316,20 @@ func (c *checker) account(name string, a Zendesk) Zendesk {
 
 func (c *checker) oneOf(key, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		c.fail(key, "expected one of "+strings.Join(allowed, ", "))
+		c.fail(key, fmt.Sprintf("expected one of %s, not %q", strings.Join(allowed, ", "), short(value)))
 	}
+}
+
+// entry notes that a name is none of those that stand under a key.
+func (c *checker) entry(key, name, under string, names []string) {
+	expected := "expected the name of an entry under " + under
+	if name != "" {
+		expected += fmt.Sprintf(", not %q", short(name))
+	}
+	if near, ok := nearest.Name(name, names); ok {
+		expected += "; did you mean " + near + "?"
+	}
+	c.fail(key, expected)
 }
 
 // name keeps names usable in subjects, metrics and on the command line.

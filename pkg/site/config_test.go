@@ -99,15 +99,15 @@ func TestBulkSettings(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	for _, tc := range []struct{ name, from, to, want string }{
-		{"unknown key", "      archive: true\n", "      archve: true\n", "x.yaml:19: archve: unknown key"},
+		{"unknown key", "      archive: true\n", "      archve: true\n", "x.yaml:19: sites.acme-fr.tickets.archve: unknown key; did you mean archive?"},
 		{"no such variable", "      tags: [iadvize]\n", "      subject: '{label} {nom}'\n", "x.yaml:23: sites.acme-fr.tickets.subject: expected variables among agent_name,"},
 		{"no such variable in a value", "      tags: [iadvize]\n", "      values: {360000000024: '{custom.order} {nam}'}\n", "sites.acme-fr.tickets.values.360000000024: expected variables"},
-		{"no such priority", "      tags: [iadvize]\n", "      priority: top\n", "sites.acme-fr.tickets.priority: expected one of low, normal, high, urgent"},
+		{"no such priority", "      tags: [iadvize]\n", "      priority: top\n", `sites.acme-fr.tickets.priority: expected one of low, normal, high, urgent, not "top"`},
 		{"no such type", "      tags: [iadvize]\n", "      type: wish\n", "sites.acme-fr.tickets.type: expected one of"},
-		{"a fraction", "project_id: 1234", "project_id: 1234.7", "project_id: expected a whole number"},
-		{"wrong type", "project_id: 1234", "project_id: many", "x.yaml:15: project_id: expected a whole number"},
-		{"unknown connection", "iadvize: main", "iadvize: other", "x.yaml:14: sites.acme-fr.iadvize: expected the name"},
-		{"unknown account", "zendesk: acme\n    locale", "zendesk: other\n    locale", "x.yaml:16: sites.acme-fr.zendesk: expected the name"},
+		{"a fraction", "project_id: 1234", "project_id: 1234.7", "sites.acme-fr.project_id: expected a whole number of 1 or more, not 1234.7"},
+		{"wrong type", "project_id: 1234", "project_id: many", `x.yaml:15: sites.acme-fr.project_id: expected a whole number of 1 or more, not "many"`},
+		{"unknown connection", "iadvize: main", "iadvize: other", `x.yaml:14: sites.acme-fr.iadvize: expected the name of an entry under iadvize, not "other"`},
+		{"unknown account", "zendesk: acme\n    locale", "zendesk: acne\n    locale", `x.yaml:16: sites.acme-fr.zendesk: expected the name of an entry under zendesk, not "acne"; did you mean acme?`},
 		{"locale", "locale: fr", "locale: xx", "x.yaml:17: sites.acme-fr.locale: expected one of fr, en"},
 		{"both auths", "      api_token:", "      oauth: {client_id: a, client_secret: b}\n      api_token:", "zendesk.acme.auth: expected exactly one"},
 		{"no satisfaction without the id", "        conversation_id: 360000000010\n", "", "fields.conversation_id: expected a field id"},
@@ -123,23 +123,25 @@ func TestProblems(t *testing.T) {
 		{"e-mail", "support@acme.fr", "support", "fallback_assignee: expected an e-mail"},
 		{"name", "  acme-fr:", "  ACME fr:", "sites.ACME fr: expected a name"},
 		{"default of no use", "360000000023: 4", "360000000023: {a: b}", "sites.acme-fr.tickets.defaults.360000000023: expected a text"},
-		{"form", "form_id: 360000000001", "form_id: -1", "x.yaml:22: sites.acme-fr.tickets.form_id: expected a Zendesk id"},
+		{"default of no field", "360000000023: 4", "sav: 4", "sites.acme-fr.tickets.defaults.sav: expected a Zendesk field id"},
+		{"field", "satisfaction_score: 360000000012", "satisfaction_score: 360000000012.5", "sites.acme-fr.tickets.fields.satisfaction_score: expected a whole number of 0 or more, not 360000000012.5"},
+		{"form", "form_id: 360000000001", "form_id: -1", "x.yaml:22: sites.acme-fr.tickets.form_id: expected a whole number of 0 or more, not -1"},
 		{"project twice", "platform: SD", "platform: ha", "expected a project of its own: site acme-de has 1234"},
-		{"project", "project_id: 1234\n    zendesk: acme\n    locale", "project_id: 0\n    zendesk: acme\n    locale", "project_id: expected iAdvize's id"},
+		{"project", "project_id: 1234\n    zendesk: acme\n    locale", "project_id: 0\n    zendesk: acme\n    locale", "sites.acme-fr.project_id: expected a whole number of 1 or more, not 0"},
 		{"zone", "locale: fr", "locale: fr\n    time_zone: Mars/Olympus", "time_zone: expected a time zone"},
-		{"bulk", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk: always", "x.yaml:10: zendesk.acme.bulk: expected one of auto, off"},
-		{"no bulk jobs", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: 0", "x.yaml:10: zendesk.acme.bulk_jobs: expected 1 to 30"},
-		{"bulk jobs", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: 31", "x.yaml:10: zendesk.acme.bulk_jobs: expected 1 to 30"},
-		{"bulk jobs as a text", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: many", "x.yaml:10: bulk_jobs: expected a whole number"},
-		{"import", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    import: perhaps", "x.yaml:10: import: expected true or false"},
+		{"bulk", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk: always", `x.yaml:10: zendesk.acme.bulk: expected one of auto, off, not "always"`},
+		{"no bulk jobs", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: 0", "x.yaml:10: zendesk.acme.bulk_jobs: expected a whole number from 1 to 30 (20 when left out), not 0; bulk: off makes every ticket one by one"},
+		{"bulk jobs", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: 31", "x.yaml:10: zendesk.acme.bulk_jobs: expected a whole number from 1 to 30 (20 when left out), not 31"},
+		{"bulk jobs as a text", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk_jobs: many", `x.yaml:10: zendesk.acme.bulk_jobs: expected a whole number from 1 to 30 (20 when left out), not "many"`},
+		{"import", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    import: perhaps", `x.yaml:10: zendesk.acme.import: expected true or false, not "perhaps"`},
 		{"import without bulk", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    bulk: off\n    import: true", "x.yaml:11: zendesk.acme.import: expected false"},
-		{"limit", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    requests_per_minute: -5\n    reserve_percent: 99", "reserve_percent: expected 0 to 95"},
+		{"limit", "url: https://acme.zendesk.com", "url: https://acme.zendesk.com\n    requests_per_minute: -5\n    reserve_percent: 99", "x.yaml:11: zendesk.acme.reserve_percent: expected a whole number from 0 to 95 (20 when left out), not 99"},
 		{"twice", "locale: fr", "locale: fr\n    locale: en", "x.yaml:18: mapping key"},
 		{"no YAML", "sites:", "sites: [", "x.yaml:"},
 		{"brackets", "sites:", "sites: " + strings.Repeat("[", 200_000) + "\nx:", "lists or maps inside each other"},
 		{"dashes", "sites:", "sites:\n  " + strings.Repeat("- ", 50_000) + "x\nx:", "lists or maps inside each other"},
 		{"two documents", "iadvize:", "zendesk: {}\n---\niadvize:", "x.yaml:3: expected one YAML document"},
-		{"platform", "platform: SD", "platform: xx", "iadvize.second.platform: expected one of ha, sd"},
+		{"platform", "platform: SD", "platform: xx", `iadvize.second.platform: expected one of ha, sd, not "xx"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text := strings.Replace(sound, tc.from, tc.to, 1)
@@ -157,6 +159,66 @@ func TestProblems(t *testing.T) {
 		if _, err := Parse("x.yaml", []byte(text)); err == nil {
 			t.Errorf("%q was taken for a configuration", text)
 		}
+	}
+}
+
+// Each problem is told at once, with the place of the key, what stands there, and what may.
+func TestNumbersAndKeysOfAnAccount(t *testing.T) {
+	const minute = "zendesk.acme.requests_per_minute: expected a whole number from 1 to 100000 (400 when left out), not "
+	const reserve = "zendesk.acme.reserve_percent: expected a whole number from 0 to 95 (20 when left out), not "
+	for _, tc := range []struct {
+		line string
+		want string // empty: sound
+	}{
+		{"requests_per_minute: 1", ""},
+		{"requests_per_minute: 100000", ""},
+		{`requests_per_minute: "700"`, ""},
+		{"requests_per_minute:", ""},
+		{"requests_per_minute: 0", minute + "0"},
+		{"requests_per_minute: 0.5", minute + "0.5"},
+		{"requests_per_minute: -5", minute + "-5"},
+		{"requests_per_minute: 100001", minute + "100001"},
+		{"requests_per_minute: 99999999999999999999999", minute},
+		{"requests_per_minute: 1e3", minute + `"1e3"`},
+		{`requests_per_minute: "12.5"`, minute + `"12.5"`},
+		{"requests_per_minute: .inf", minute + ".inf"},
+		{"requests_per_minute: [400]", minute + "a list"},
+		{"requests_per_minute: {a: 400}", minute + "keys with values"},
+		{"requests_per_minute: true", minute + "true"},
+		{"requests_per_minute: !!str 0", minute + "0"},
+		{"requests_per_minute: &few 0", minute + "0"},
+		{"requests_per_minute: &few 30\n    reserve_percent: *few", ""},
+		{"reserve_percent: 0", ""},
+		{"reserve_percent: 95", ""},
+		{"reserve_percent: 12.5", reserve + "12.5"},
+		{"reserve_percent: 20%", reserve + `"20%"`},
+		{"reserve_percent: 96", reserve + "96"},
+		{"request_per_minute: 400", "zendesk.acme.request_per_minute: unknown key; did you mean requests_per_minute?"},
+		{"rpm: 400", "zendesk.acme.rpm: unknown key; expected one of auth, bulk, bulk_jobs, import, requests_per_minute, reserve_percent, url"},
+		{"<<: {reserve_percent: 12.5}", reserve + "12.5"},
+	} {
+		_, err := Parse("x.yaml", []byte(strings.Replace(sound, "    auth:\n", "    "+tc.line+"\n    auth:\n", 1)))
+		switch {
+		case tc.want == "" && err != nil:
+			t.Errorf("%s: %v", tc.line, err)
+		case tc.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "x.yaml:10: "+tc.want)):
+			t.Errorf("%s: %v\nwant %s", tc.line, err, tc.want)
+		}
+	}
+	_, err := Parse("x.yaml", []byte(strings.Replace(sound, "    auth:\n", "    reserve_percent: 12.5\n    bulk_job: 3\n    auth:\n", 1)))
+	if err == nil || !strings.Contains(err.Error(), "x.yaml:10: zendesk.acme.reserve_percent") || !strings.Contains(err.Error(), "x.yaml:11: zendesk.acme.bulk_job: unknown key; did you mean bulk_jobs?") {
+		t.Errorf("both: %v", err)
+	}
+}
+
+// An alias is looked at where it stands first, and one that holds itself comes to an end.
+func TestAliases(t *testing.T) {
+	text := strings.Replace(sound, "tickets: {archive: true}", "tickets: &t {archive: true, form_id: 1.5}\n  acme-es: {iadvize: main, project_id: 9, zendesk: acme, tickets: *t}", 1)
+	if _, err := Parse("x.yaml", []byte(text)); err == nil || strings.Count(err.Error(), "form_id: expected a whole number of 0 or more, not 1.5") != 1 {
+		t.Errorf("error = %v", err)
+	}
+	if _, err := Parse("x.yaml", []byte("sites: &s {a: *s}")); err == nil {
+		t.Error("a map inside itself is sound")
 	}
 }
 

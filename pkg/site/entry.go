@@ -17,13 +17,12 @@ func (c *checker) site(config *Config, name string, e Entry) {
 	c.name(key, name)
 	conn, known := config.IAdvize[e.IAdvize]
 	if !known {
-		c.fail(key+".iadvize", "expected the name of an entry under iadvize")
+		c.entry(key+".iadvize", e.IAdvize, "iadvize", slices.Sorted(maps.Keys(config.IAdvize)))
 	}
 	if _, known := config.Zendesk[e.Zendesk]; !known {
-		c.fail(key+".zendesk", "expected the name of an entry under zendesk")
+		c.entry(key+".zendesk", e.Zendesk, "zendesk", slices.Sorted(maps.Keys(config.Zendesk)))
 	}
-	c.whole(key+".project_id", key+".tickets.form_id", key+".tickets.brand_id", key+".tickets.group_id")
-	if e.ProjectID <= 0 {
+	if e.ProjectID == 0 {
 		c.fail(key+".project_id", "expected iAdvize's id of the project, a positive number")
 	}
 	e.Locale, e.TimeZone = cmp.Or(e.Locale, "en"), cmp.Or(e.TimeZone, "UTC")
@@ -51,11 +50,6 @@ func (c *checker) tickets(key string, t Tickets) ticket.TicketSettings {
 	for name, email := range map[string]string{"fallback_assignee": t.FallbackAssignee, "anonymous_email": t.AnonymousEmail} {
 		if email != "" && (!strings.Contains(email, "@") || strings.ContainsAny(email, " \t\"")) {
 			c.fail(key+"."+name, "expected an e-mail address")
-		}
-	}
-	for name, id := range map[string]int64{"form_id": t.FormID, "brand_id": t.BrandID, "group_id": t.GroupID, "archive_status_id": t.ArchiveStatusID, "escalation_status_id": t.EscalationStatusID} {
-		if id < 0 {
-			c.fail(key+"."+name, "expected a Zendesk id, or 0")
 		}
 	}
 	f := t.Fields

@@ -24,7 +24,7 @@ type Zendesk struct {
 	RequestsPerMinute int    `yaml:"requests_per_minute" json:"requests_per_minute,omitempty" jsonschema:"minimum=1,maximum=100000,default=400" jsonschema_description:"the plan's limit"`
 	ReservePercent    *int   `yaml:"reserve_percent" json:"reserve_percent,omitempty" jsonschema:"minimum=0,maximum=95,default=20" jsonschema_description:"share of the limit left for people and other integrations"`
 	Bulk              string `yaml:"bulk" json:"bulk,omitempty" jsonschema:"enum=auto,enum=off,default=auto" jsonschema_description:"auto: a backlog of archive tickets goes a hundred a call; off: one by one"`
-	BulkJobs          *int   `yaml:"bulk_jobs" json:"bulk_jobs,omitempty" jsonschema:"minimum=1,maximum=30,default=20" jsonschema_description:"how many of the 30 bulk jobs that an account may run at once are ours"`
+	BulkJobs          *int   `yaml:"bulk_jobs" json:"bulk_jobs,omitempty" jsonschema:"minimum=1,maximum=30,default=20" hint:"bulk: off makes every ticket one by one" jsonschema_description:"how many of the 30 bulk jobs that an account may run at once are ours"`
 	Import            bool   `yaml:"import" json:"import,omitempty" jsonschema_description:"a backlog goes through the ticket import: no triggers run, and tickets have the conversations' times; needs the credentials of an administrator"`
 }
 

@@ -1,9 +1,9 @@
-package main
+package nearest
 
 import "strings"
 
-// nearest gives the name that was probably meant: the one with the fewest letters changed, and not more than a third.
-func nearest(given string, names []string) (name string, ok bool) {
+// Name gives the name that was probably meant: the one with the fewest letters changed, and not more than a third.
+func Name(given string, names []string) (name string, ok bool) {
 	best := max(len(given)/3, 1) + 1
 	for _, candidate := range names {
 		if d := distance(strings.ToLower(given), strings.ToLower(candidate)); d < best {

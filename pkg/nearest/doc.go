@@ -1,0 +1,2 @@
+// Package nearest guesses which name a person meant.
+package nearest
