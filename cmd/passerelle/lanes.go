@@ -58,9 +58,12 @@ func accountsInForce(ctx context.Context, e environment, q *queue.Queue, std str
 }
 
 func printLanes(std streams, o queue.Overview, now time.Time) error {
-	if len(o.Lanes) == 0 {
+	switch {
+	case len(o.Lanes) == 0 && o.Workers > 0:
 		_, _ = fmt.Fprintln(std.out, "All accounts are open, and none holds anything.")
-	} else {
+	case len(o.Lanes) == 0:
+		_, _ = fmt.Fprintln(std.out, "No account is paused, and none holds anything.")
+	default:
 		rows := make([]table.Row, 0, len(o.Lanes))
 		for _, l := range o.Lanes {
 			rows = append(rows, table.Row{l.Account, l.State, l.Held, l.Escalated, span(now, l.OldestAt), span(now, l.Since), nextTry(l, now), callsLeft(l.Budget), text.WrapSoft(whyLane(l), whyWidth)})
@@ -108,7 +111,7 @@ func nextTry(l queue.Lane, now time.Time) string {
 	switch {
 	case l.State == queue.LanePaused:
 		return "when resumed"
-	case l.Held == 0 && l.State == queue.LaneOpen:
+	case l.Held == 0 && (l.State == queue.LaneOpen || l.State == queue.LaneUnknown):
 		return ""
 	case !at.After(now):
 		return "now"
@@ -141,18 +144,32 @@ type lanesPauseCommand struct {
 type changedLane struct {
 	queue.Lane
 
-	Changed bool `json:"changed"`
+	Changed     bool   `json:"changed"`
+	ReplacedWhy string `json:"replaced_why,omitempty"` // the reason that stood there before
+	again       bool   // it was paused already
 }
 
 // Run pauses the account.
 func (c lanesPauseCommand) Run(ctx context.Context, std streams) error {
-	return changeLane(ctx, std, c.Account, func(q *queue.Queue, account string) (bool, error) {
-		_, changed, err := q.PauseLane(ctx, account, c.Why, time.Now())
-		return changed, err
+	if err := queue.CheckPauseWhy(c.Why); err != nil {
+		return usageError{fmt.Errorf("--why: %w", err)}
+	}
+	return changeLane(ctx, std, c.Account, func(q *queue.Queue, lane *changedLane) error {
+		now := time.Now()
+		pause, changed, err := q.PauseLane(ctx, c.Account, c.Why, now)
+		lane.Changed, lane.ReplacedWhy, lane.again = changed, pause.ReplacedWhy, !pause.At.Equal(now)
+		return err
 	}, func(l changedLane) string {
 		said := fmt.Sprintf("%s is paused.", l.Account)
-		if !l.Changed {
+		if l.again {
 			said = fmt.Sprintf("%s was paused already, since %s.", l.Account, localTime(l.Since))
+		}
+		if l.again && l.Changed {
+			said += fmt.Sprintf(" The reason is now %q", l.Why)
+			if l.ReplacedWhy != "" {
+				said += fmt.Sprintf(", and no longer %q", l.ReplacedWhy)
+			}
+			said += "."
 		}
 		return said + fmt.Sprintf(" %d of its events wait, and those that come join them: nothing is sent to Zendesk for it, and nothing of it expires. "+
 			"What a worker is sending at this moment is finished. passerelle lanes resume %s ends the pause.", l.Held, l.Account)
@@ -165,13 +182,19 @@ type lanesResumeCommand struct {
 
 // Run resumes the account.
 func (c lanesResumeCommand) Run(ctx context.Context, std streams) error {
-	return changeLane(ctx, std, c.Account, func(q *queue.Queue, account string) (bool, error) {
-		_, changed, err := q.ResumeLane(ctx, account, time.Now())
-		return changed, err
+	return changeLane(ctx, std, c.Account, func(q *queue.Queue, lane *changedLane) (err error) {
+		_, lane.Changed, err = q.ResumeLane(ctx, c.Account, time.Now())
+		return err
 	}, func(l changedLane) string {
 		switch {
 		case !l.Changed:
-			return fmt.Sprintf("%s was not paused; %d of its events wait, and it is %s.", l.Account, l.Held, l.State)
+			said := fmt.Sprintf("%s was not paused; %d of its events wait, and it is %s.", l.Account, l.Held, l.State)
+			if l.State == queue.LaneUnknown {
+				said = fmt.Sprintf("%s was not paused; %d of its events wait, and how it fares is not known: no worker process answers.", l.Account, l.Held)
+			}
+			return said
+		case l.State == queue.LaneUnknown:
+			return fmt.Sprintf("%s is resumed: %d of its events wait until a worker process runs; none answers.", l.Account, l.Held)
 		case l.State != queue.LaneOpen:
 			return fmt.Sprintf("%s is resumed, and %s: %s. %d of its events wait, and are worked off when it is well.", l.Account, l.State, whyLane(l.Lane), l.Held)
 		default:
@@ -181,7 +204,7 @@ func (c lanesResumeCommand) Run(ctx context.Context, std streams) error {
 }
 
 // changeLane makes a change to an account that there is, and prints what came of it.
-func changeLane(ctx context.Context, std streams, account string, change func(*queue.Queue, string) (bool, error), say func(changedLane) string) error {
+func changeLane(ctx context.Context, std streams, account string, change func(*queue.Queue, *changedLane) error, say func(changedLane) string) error {
 	return visit(ctx, func(e environment, q *queue.Queue, _ *cleanups) error {
 		known := accountsInForce(ctx, e, q, std)
 		if !slices.Contains(known, account) {
@@ -198,8 +221,8 @@ func changeLane(ctx context.Context, std streams, account string, change func(*q
 				return usageError{unknownAccount(account, known)}
 			}
 		}
-		changed, err := change(q, account)
-		if err != nil {
+		var lane changedLane
+		if err := change(q, &lane); err != nil {
 			return err
 		}
 		o, err := q.Lanes(ctx, queue.LanesQuery{Accounts: []string{account}, All: true, Within: lanesWithin})
@@ -210,7 +233,7 @@ func changeLane(ctx context.Context, std streams, account string, change func(*q
 		if at < 0 {
 			return fmt.Errorf("account %q cannot be found any more", account)
 		}
-		lane := changedLane{o.Lanes[at], changed}
+		lane.Lane = o.Lanes[at]
 		if std.json {
 			return printJSON(std, lane)
 		}

@@ -71,6 +71,15 @@ func TestAnAccountIsPausedAndResumed(t *testing.T) {
 	if out, _, _ := command(t, w.env, "lanes", "pause", account); !strings.Contains(out, account+" was paused already, since 20") || !strings.Contains(out, "1 of its events wait") {
 		t.Errorf("pause again: %s", out)
 	}
+	if lane := w.lane("pause", account, "--why", "the forms again"); !lane.Changed || lane.Why != "the forms again" || lane.ReplacedWhy != "migration of the forms" {
+		t.Errorf("pause with another reason: %+v", lane)
+	}
+	if out, _, _ := command(t, w.env, "lanes", "pause", account, "--why", "migration of the forms"); !strings.Contains(out, account+" was paused already, since 20") || !strings.Contains(out, `The reason is now "migration of the forms", and no longer "the forms again".`) {
+		t.Errorf("pause with another reason: %s", out)
+	}
+	if out, errOut, status := command(t, w.env, "lanes", "pause", account, "--why", strings.Repeat("x", 501)); status != exitUsage || out != "" || !strings.Contains(errOut, "--why: expected at most 500 characters, not 501") {
+		t.Errorf("a reason that is too long: %d %s %s", status, out, errOut)
+	}
 	out, _, _ := command(t, w.env, "lanes", "list")
 	for _, text := range []string{"│ " + account, "│ paused │    1 │", "when resumed", "migration of the forms; passerelle lanes resume " + account} {
 		if !strings.Contains(out, text) {
@@ -165,11 +174,14 @@ func TestLanesWhileNothingRuns(t *testing.T) {
 		}
 	})
 	all := w.lanes()
-	if len(all) != 1 || all[0].Account != "former" || all[0].Held != 3 || all[0].Escalated != 1 || all[0].State != queue.LaneOpen || all[0].Failure != "no answer in time" {
+	if len(all) != 2 || all[0].Account != "former" || all[0].Held != 3 || all[0].Escalated != 1 || all[0].State != queue.LaneUnknown || all[0].Failure != "no answer in time" {
 		t.Fatalf("lanes = %+v", all)
 	}
+	if all[1].Account != w.site.Account || all[1].State != queue.LaneUnknown {
+		t.Errorf("an account of which nobody tells: %+v", all[1])
+	}
 	out, _, _ := command(t, w.env, "lanes", "list")
-	for _, text := range []string{"│ 5 h ", "in 5", "No worker process answers"} {
+	for _, text := range []string{"│ unknown │", "│ 5 h ", "in 5", "No worker process answers"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("the list lacks %q:\n%s", text, out)
 		}
@@ -178,8 +190,14 @@ func TestLanesWhileNothingRuns(t *testing.T) {
 	if lane := w.lane("pause", "former"); !lane.Changed || lane.Held != 3 {
 		t.Errorf("pause: %+v", lane)
 	}
-	if lane := w.lane("resume", "former"); !lane.Changed || lane.Held != 3 {
+	if lane := w.lane("resume", "former"); !lane.Changed || lane.Held != 3 || lane.State != queue.LaneUnknown {
 		t.Errorf("resume: %+v", lane)
+	}
+	if _, _, status := command(t, w.env, "lanes", "pause", "former"); status != 0 {
+		t.Errorf("pause: %d", status)
+	}
+	if out, _, _ := command(t, w.env, "lanes", "resume", "former"); !strings.Contains(out, "former is resumed: 3 of its events wait until a worker process runs; none answers.") {
+		t.Errorf("resume: %s", out)
 	}
 	// Nor is a configuration needed for that.
 	w.env = slices.Concat(w.env, []string{"PASSERELLE_CONFIG=" + dir + "/none.yaml"})

@@ -15,7 +15,7 @@ type LanesSample struct {
 // LaneSample is how an account fares. Accounts are those of the configuration, so that the labels are bounded.
 type LaneSample struct {
 	Account   string
-	State     string // open, limited, down, paused
+	State     string // open, limited, down, paused, unknown
 	Held      int    // events that wait, escalated ones included
 	Escalated int
 	OldestAt  time.Time // when the event that waits in front was received; zero: nothing waits, or it is not known

@@ -22,6 +22,7 @@ const (
 	LaneLimited LaneState = "limited" // well, and without a call left for now
 	LaneDown    LaneState = "down"    // in trouble
 	LanePaused  LaneState = "paused"  // by an operator
+	LaneUnknown LaneState = "unknown" // not paused; no worker process runs that could tell more
 )
 
 // GateNews is what a process tells the others when it shuts or opens a gate. It is sent as a plain message: who does not

@@ -34,7 +34,7 @@ type Lane struct {
 }
 
 // worse orders states.
-var worse = map[LaneState]int{LaneOpen: 0, LaneLimited: 1, LanePaused: 2, LaneDown: 3}
+var worse = map[LaneState]int{LaneOpen: 0, LaneUnknown: 1, LaneLimited: 2, LanePaused: 3, LaneDown: 4}
 
 // Overview is how the accounts fare.
 type Overview struct {
@@ -55,6 +55,7 @@ type LanesQuery struct {
 const readAtOnce = 16
 
 // Lanes looks at all accounts that are not open or hold something, and asks the worker processes what they know of them.
+// Without one that answers no account is known to be open.
 func (q *Queue) Lanes(ctx context.Context, query LanesQuery) (Overview, error) {
 	counts, err := q.laneCounts(ctx)
 	if err != nil {
@@ -73,11 +74,15 @@ func (q *Queue) Lanes(ctx context.Context, query LanesQuery) (Overview, error) {
 		return Overview{}, err
 	}
 	o := Overview{Workers: workers, Lanes: []Lane{}, Connections: []LaneReport{}}
+	unheard := LaneOpen
+	if workers == 0 {
+		unheard = LaneUnknown
+	}
 	lanes := map[string]*Lane{} // by the account's token
 	of := func(account string) *Lane {
 		token := accountToken(account)
 		if lanes[token] == nil {
-			lanes[token] = &Lane{Account: account, State: LaneOpen}
+			lanes[token] = &Lane{Account: account, State: unheard}
 		}
 		return lanes[token]
 	}

@@ -34,11 +34,16 @@ func TestAPauseOutlivesTheServer(t *testing.T) {
 		{"", at.Add(time.Hour), false, queue.LanePause{Account: "Acme FR", At: at, Why: "stock [2Jtaking"}},
 		{"migration", at.Add(time.Hour), true, queue.LanePause{Account: "Acme FR", At: at, Why: "migration"}},
 		{"migration", at.Add(2 * time.Hour), false, queue.LanePause{Account: "Acme FR", At: at, Why: "migration"}},
+		{strings.Repeat("é", 500) + "\n", at.Add(3 * time.Hour), true, queue.LanePause{Account: "Acme FR", At: at, Why: strings.Repeat("é", 500)}},
+		{"migration", at.Add(4 * time.Hour), true, queue.LanePause{Account: "Acme FR", At: at, Why: "migration"}},
 	} {
 		p, changed, err := q.PauseLane(t.Context(), "Acme FR", step.why, step.at)
 		if err != nil || changed != step.changed || p.Account != step.want.Account || !p.At.Equal(step.want.At) || p.Why != step.want.Why {
 			t.Errorf("step %d: %+v, %v, %v", i, p, changed, err)
 		}
+	}
+	if _, _, err := q.PauseLane(t.Context(), "Acme FR", strings.Repeat("é", 501), at); !errors.Is(err, queue.ErrWhyTooLong) || !strings.Contains(err.Error(), "at most 500 characters, not 501") {
+		t.Errorf("a reason that is too long: %v", err)
 	}
 	q.Close()
 	server.Close()
@@ -148,7 +153,7 @@ func TestLanes(t *testing.T) {
 	if _, _, err := q.PauseLane(t.Context(), "shy", "a person asked for it", first); err != nil {
 		t.Fatal(err)
 	}
-	if o := overview(t, q, queue.LanesQuery{}); o.Workers != 0 || len(o.Lanes) != 3 || o.Lanes[1].State != queue.LaneOpen || o.Lanes[1].Failure != "no answer in time" {
+	if o := overview(t, q, queue.LanesQuery{Accounts: []string{"acme", "idle"}}); o.Workers != 0 || len(o.Lanes) != 4 || o.Lanes[0].State != queue.LanePaused || o.Lanes[1].State != queue.LaneUnknown || o.Lanes[1].Failure != "no answer in time" || o.Lanes[3].Account != "idle" || o.Lanes[3].State != queue.LaneUnknown {
 		t.Fatalf("nobody runs: %+v", o)
 	}
 	for _, l := range overview(t, q, queue.LanesQuery{Brief: true}).Lanes {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -31,7 +32,8 @@ type LanePause struct {
 	Why       string    `json:"why,omitempty"`
 	ResumedAt time.Time `json:"resumed_at,omitzero"` // zero when it never was
 
-	revision uint64
+	ReplacedWhy string `json:"-"` // the reason that PauseLane put another one in the place of
+	revision    uint64
 }
 
 // Paused tells whether it is.
@@ -41,9 +43,11 @@ func (p LanePause) Paused() bool { return !p.At.IsZero() }
 func (p LanePause) Before(other LanePause) bool { return p.revision < other.revision }
 
 // PauseLane pauses an account, for all processes and until ResumeLane. An account that is paused already stays so from
-// when it was, with the new reason if one is given. It gives what is in force, and whether that was changed. The reason
-// is kept up to 500 characters.
+// when it was, with the new reason if one is given. It gives what is in force, and whether that was changed.
 func (q *Queue) PauseLane(ctx context.Context, account, why string, now time.Time) (LanePause, bool, error) {
+	if err := CheckPauseWhy(why); err != nil {
+		return LanePause{}, false, err
+	}
 	why = plain(why, maxPauseWhy)
 	return q.changePause(ctx, account, func(p LanePause) (LanePause, bool) {
 		if p.Paused() && (why == "" || why == p.Why) {
@@ -52,9 +56,20 @@ func (q *Queue) PauseLane(ctx context.Context, account, why string, now time.Tim
 		if !p.Paused() {
 			p.At, p.ResumedAt = now.UTC(), time.Time{}
 		}
-		p.Why = why
+		p.Why, p.ReplacedWhy = why, p.Why
 		return p, true
 	})
+}
+
+// ErrWhyTooLong is a reason for a pause that would have to be cut.
+var ErrWhyTooLong = fmt.Errorf("expected at most %d characters", maxPauseWhy)
+
+// CheckPauseWhy gives ErrWhyTooLong for a reason of more than 500 characters.
+func CheckPauseWhy(why string) error {
+	if n := utf8.RuneCountInString(plain(why, len(why))); n > maxPauseWhy {
+		return fmt.Errorf("%w, not %d", ErrWhyTooLong, n)
+	}
+	return nil
 }
 
 // ResumeLane ends a pause, and rings the account's alarm at once if it holds anything. It gives the pause that ended;
