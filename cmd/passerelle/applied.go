@@ -49,6 +49,11 @@ func (s *service) followApplied(ctx context.Context) {
 	} else {
 		defer stop()
 	}
+	if stop, err := s.queue.AnswerInForce(s.stance.id, s.inForceHere); err != nil {
+		s.log.Warn().Err(err).Msg("commands whose configuration file is bad will not learn from this process what is in force")
+	} else {
+		defer stop()
+	}
 	f := &appliedFollower{service: s}
 	var again sync.WaitGroup
 	defer again.Wait()

@@ -66,7 +66,8 @@ func originOf(a queue.AppliedConfig) site.Origin {
 type source struct {
 	Applied   uint64 `json:"applied"` // revision; 0: the file
 	File      string `json:"file"`
-	Content   string `json:"content"` // the same for the same content
+	Kept      bool   `json:"kept,omitempty"` // as the processes that run have read it; it cannot be used now
+	Content   string `json:"content"`        // the same for the same content
 	At        string `json:"at,omitempty"`
 	Processes int    `json:"processes"` // that run and have it in force
 	Refused   int    `json:"refused"`   // of those that run, who keep the one before
@@ -76,7 +77,13 @@ type source struct {
 func (s source) String() string {
 	from := "In force: the file " + s.File
 	if s.Applied != 0 {
-		from = fmt.Sprintf("In force: revision %d, applied from %s at %s", s.Applied, s.File, s.At)
+		from = fmt.Sprintf("In force: revision %d, applied from %s", s.Applied, s.File)
+	}
+	if s.At != "" {
+		from += " at " + s.At
+	}
+	if s.Kept {
+		from += " as it was read last"
 	}
 	from += ", content " + s.Content
 	if s.Running > 0 {
@@ -157,10 +164,13 @@ func sightFile(ctx context.Context, e environment, path string, std streams, don
 		return seen, nil
 	}
 	seen, err := sightConfig(ctx, e, std, done)
-	if err == nil && seen.from.Applied != 0 {
+	if err != nil {
+		return seen, seen.alongside(ctx, err)
+	}
+	if seen.from.Applied != 0 {
 		_, _ = fmt.Fprintf(std.err, "passerelle: looking at what is in force: revision %d, applied from %s; --file FILE looks at a file\n", seen.from.Applied, seen.from.File)
 	}
-	return seen, err
+	return seen, nil
 }
 
 // count adds how many of the processes that run have the configuration in force.

@@ -35,7 +35,11 @@ type lanesListCommand struct {
 // Run prints the accounts.
 func (c lanesListCommand) Run(ctx context.Context, std streams) error {
 	return visit(ctx, func(e environment, q *queue.Queue, _ *cleanups) error {
-		o, err := q.Lanes(ctx, queue.LanesQuery{Accounts: accountsInForce(ctx, e, q, std), All: c.All, Within: lanesWithin})
+		known := accountsInForce(ctx, e, q, std)
+		if known.err != nil { // what is held is shown all the same
+			_, _ = fmt.Fprintf(std.err, "passerelle: accounts that hold nothing are not known, because the configuration cannot be read: %s\n", oneLine(known.err))
+		}
+		o, err := q.Lanes(ctx, queue.LanesQuery{Accounts: known.names, All: c.All, Within: lanesWithin})
 		if err != nil {
 			return err
 		}
@@ -46,15 +50,25 @@ func (c lanesListCommand) Run(ctx context.Context, std streams) error {
 	})
 }
 
-// accountsInForce gives the accounts of the configuration. Without one that can be read, what is held is shown all the
-// same.
-func accountsInForce(ctx context.Context, e environment, q *queue.Queue, std streams) []string {
+// accountNames are the accounts that there are, as far as a command can find out.
+type accountNames struct {
+	names []string
+	err   error // why there may be others: the configuration cannot be used, and no running process tells
+}
+
+// accountsInForce gives the accounts of the configuration. What runs is steered while its file is bad, too: then the
+// processes that run are asked.
+func accountsInForce(ctx context.Context, e environment, q *queue.Queue, std streams) accountNames {
 	config, err := configInForce(ctx, e, q)
-	if err != nil {
-		_, _ = fmt.Fprintf(std.err, "passerelle: accounts that hold nothing are not known, because the configuration cannot be read: %v\n", err)
-		return nil
+	if err == nil {
+		return accountNames{names: slices.Sorted(maps.Keys(config.Zendesk))}
 	}
-	return slices.Sorted(maps.Keys(config.Zendesk))
+	running := accountsRunning(ctx, q)
+	if len(running) == 0 {
+		return accountNames{err: err}
+	}
+	goingByWhatRuns(std, err)
+	return accountNames{names: running}
 }
 
 func printLanes(std streams, o queue.Overview, now time.Time) error {
@@ -206,20 +220,8 @@ func (c lanesResumeCommand) Run(ctx context.Context, std streams) error {
 // changeLane makes a change to an account that there is, and prints what came of it.
 func changeLane(ctx context.Context, std streams, account string, change func(*queue.Queue, *changedLane) error, say func(changedLane) string) error {
 	return visit(ctx, func(e environment, q *queue.Queue, _ *cleanups) error {
-		known := accountsInForce(ctx, e, q, std)
-		if !slices.Contains(known, account) {
-			// It may have left the configuration while something is held for it.
-			o, err := q.Lanes(ctx, queue.LanesQuery{Accounts: known, All: true, Within: lanesWithin})
-			if err != nil {
-				return err
-			}
-			known = known[:0]
-			for _, l := range o.Lanes {
-				known = append(known, l.Account)
-			}
-			if !slices.Contains(known, account) {
-				return usageError{unknownAccount(account, known)}
-			}
+		if err := checkAccount(ctx, e, q, std, account); err != nil {
+			return err
 		}
 		var lane changedLane
 		if err := change(q, &lane); err != nil {
@@ -240,6 +242,36 @@ func changeLane(ctx context.Context, std streams, account string, change func(*q
 		_, err = fmt.Fprintln(std.out, say(lane))
 		return err
 	})
+}
+
+// checkAccount gives an error when there is no such account. Where nobody can tell it only says so: a pause does no harm,
+// and may be urgent.
+func checkAccount(ctx context.Context, e environment, q *queue.Queue, std streams, account string) error {
+	known := accountsInForce(ctx, e, q, std)
+	if slices.Contains(known.names, account) {
+		return nil
+	}
+	names := slices.Concat(known.names, accountsRunning(ctx, q)) // which may have another file
+	if slices.Contains(names, account) {
+		return nil
+	}
+	// It may have left the configuration while something is held for it.
+	o, err := q.Lanes(ctx, queue.LanesQuery{Accounts: names, All: true, Within: lanesWithin})
+	if err != nil {
+		return err
+	}
+	names = names[:0]
+	for _, l := range o.Lanes {
+		names = append(names, l.Account)
+	}
+	switch {
+	case slices.Contains(names, account):
+		return nil
+	case known.err == nil:
+		return usageError{unknownAccount(account, names)}
+	}
+	_, _ = fmt.Fprintf(std.err, "passerelle: whether there is an account %q is not known: no running process tells, and the configuration cannot be used: %s\n", account, oneLine(known.err))
+	return nil
 }
 
 const mostNamed = 10

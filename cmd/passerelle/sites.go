@@ -42,7 +42,8 @@ type listedSite struct {
 	Source source `json:"source"`
 }
 
-// Run prints the sites of the configuration that is in force: the applied one, if there is one, or the file.
+// Run prints the sites of the configuration that is in force: the applied one, if there is one, or the file. While the
+// file cannot be used it is what the processes that run have read of it before.
 func (sitesListCommand) Run(ctx context.Context, std streams) error {
 	e, err := readEnvironment()
 	if err != nil {
@@ -51,16 +52,14 @@ func (sitesListCommand) Run(ctx context.Context, std streams) error {
 	var done cleanups
 	defer done.run()
 	seen, err := sightConfig(ctx, e, std, &done)
+	var sites []listedSite
 	if err == nil {
-		err = seen.count(ctx)
+		sites, err = seen.sites(ctx)
+	} else {
+		sites, err = seen.keptSites(ctx, std, err)
 	}
 	if err != nil {
 		return err
-	}
-	config, from := seen.config, seen.from
-	sites := make([]listedSite, 0, len(config.Sites))
-	for _, name := range slices.Sorted(maps.Keys(config.Sites)) {
-		sites = append(sites, listedSite{config.Sites[name], from})
 	}
 	if std.json {
 		return printJSON(std, sites)
@@ -70,8 +69,20 @@ func (sitesListCommand) Run(ctx context.Context, std streams) error {
 		rows = append(rows, table.Row{s.Name, fmt.Sprintf("%s-%d", s.Platform, s.ProjectID), s.IAdvize, s.Account, s.Locale, yesNo(s.Tickets.Archive), yesNo(s.Tickets.Escalation)})
 	}
 	printTable(std, table.Row{"Site", "Project", "iAdvize", "Zendesk", "Locale", "Archive", "Escalation"}, rows)
-	_, err = fmt.Fprintln(std.out, from)
+	_, err = fmt.Fprintln(std.out, seen.from)
 	return err
+}
+
+// sites gives the sites of what is in force.
+func (s *sighting) sites(ctx context.Context) ([]listedSite, error) {
+	if err := s.count(ctx); err != nil {
+		return nil, err
+	}
+	sites := make([]listedSite, 0, len(s.config.Sites))
+	for _, name := range slices.Sorted(maps.Keys(s.config.Sites)) {
+		sites = append(sites, listedSite{s.config.Sites[name], s.from})
+	}
+	return sites, nil
 }
 
 func yesNo(b bool) string {
