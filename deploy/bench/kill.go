@@ -23,7 +23,7 @@ func (s *kill) flags(set *flag.FlagSet) {
 	set.IntVar(&s.perMinute, "per-minute", 400, "calls a minute that each account allows")
 	set.IntVar(&s.backlog, "backlog", 60_000, "conversations that wait, of all accounts together")
 	set.IntVar(&s.kills, "kills", 20, "kill -9 of the worker that drains")
-	set.DurationVar(&s.jobWait, "job-wait", 20*time.Second, "how long a bulk job is waited for before a call for a single ticket will do")
+	set.DurationVar(&s.jobWait, "job-wait", 45*time.Second, "how long a bulk job is waited for before a call for a single ticket will do")
 	set.DurationVar(&s.spread, "spread", 8*time.Second, "a kill comes within this time after a call that makes tickets")
 }
 
