@@ -140,3 +140,30 @@ func TestWaits(t *testing.T) {
 		t.Errorf("p50 %s, p99 %s, most %s", w.at(0.5), w.at(0.99), w.at(1))
 	}
 }
+
+func TestHelpIsNoError(t *testing.T) {
+	for _, c := range []struct {
+		args   string
+		status int
+		says   string
+	}{
+		{"-help", 0, "usage: bench SCENARIO"},
+		{"-h", 0, "  fairness "},
+		{"--help", 0, "  storm "},
+		{"fairness -help", 0, "-rounds"},
+		{"quota -h", 0, "-windows"},
+		{"", 2, "usage: bench SCENARIO"},
+		{"-rounds 1", 2, "a scenario comes first"},
+		{"fast", 2, `"fast" is no scenario`},
+		{"fairness -unknown", 2, "-unknown"},
+	} {
+		var out, errOut bytes.Buffer
+		status := run(t.Context(), strings.Fields(c.args), &out, &errOut)
+		if said := out.String() + errOut.String(); status != c.status || !strings.Contains(said, c.says) {
+			t.Errorf("bench %s: status %d instead of %d, or no %q in: %s", c.args, status, c.status, c.says, said)
+		}
+		if c.status == 0 && errOut.Len() > 0 || c.status != 0 && out.Len() > 0 {
+			t.Errorf("bench %s: help belongs on standard output, what is wrong on standard error: %s; %s", c.args, &out, &errOut)
+		}
+	}
+}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -70,13 +72,18 @@ type bench struct {
 }
 
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	b, chosen, err := readArguments(args, errOut)
-	if err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			_, _ = fmt.Fprintln(errOut, "bench:", err)
-		}
+	var usage bytes.Buffer // where it belongs depends on whether it was asked for
+	b, chosen, err := readArguments(args, &usage)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = usage.WriteTo(out)
+		return 0
+	case err != nil:
+		_, _ = usage.WriteTo(errOut)
+		_, _ = fmt.Fprintln(errOut, "bench:", err)
 		return 2
 	}
+	b.log = errOut
 	if b.dir, err = os.MkdirTemp("", "passerelle-bench-"); err != nil {
 		_, _ = fmt.Fprintln(errOut, "make a temporary folder:", err)
 		return 1
@@ -118,8 +125,8 @@ func (b *bench) measure(ctx context.Context, chosen named) error {
 	return err
 }
 
-// readArguments reads "SCENARIO [flags]".
-func readArguments(args []string, errOut io.Writer) (*bench, named, error) {
+// readArguments reads "SCENARIO [flags]". The error is flag.ErrHelp when help is asked for; usage then has it.
+func readArguments(args []string, usage io.Writer) (*bench, named, error) {
 	name := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
@@ -128,9 +135,9 @@ func readArguments(args []string, errOut io.Writer) (*bench, named, error) {
 		if s.name != name {
 			continue
 		}
-		b := &bench{log: errOut}
+		b := &bench{}
 		set := flag.NewFlagSet("bench "+name, flag.ContinueOnError)
-		set.SetOutput(errOut)
+		set.SetOutput(usage)
 		b.flags(set)
 		s.flags(set)
 		if err := set.Parse(args); err != nil {
@@ -138,14 +145,17 @@ func readArguments(args []string, errOut io.Writer) (*bench, named, error) {
 		}
 		return b, s, b.check(set)
 	}
-	_, _ = fmt.Fprintln(errOut, "usage: bench SCENARIO [flags]; -help after a scenario lists them")
+	_, _ = fmt.Fprintln(usage, "usage: bench SCENARIO [flags]; -help after a scenario lists them")
 	for _, s := range scenarios() {
-		_, _ = fmt.Fprintf(errOut, "  %-10s %s\n", s.name, s.about)
+		_, _ = fmt.Fprintf(usage, "  %-10s %s\n", s.name, s.about)
 	}
-	if name == "" {
-		return nil, named{}, flag.ErrHelp
+	switch {
+	case name != "":
+		return nil, named{}, fmt.Errorf("%q is no scenario", name)
+	case len(args) == 0 || !slices.Contains([]string{"-h", "-help", "--h", "--help"}, args[0]):
+		return nil, named{}, errors.New("a scenario comes first")
 	}
-	return nil, named{}, fmt.Errorf("%q is no scenario", name)
+	return nil, named{}, flag.ErrHelp
 }
 
 func (b *bench) flags(set *flag.FlagSet) {
