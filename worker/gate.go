@@ -107,6 +107,16 @@ func (g *gates) closed(name string) bool {
 	return at.down() || at != nil && g.now().Before(at.until)
 }
 
+// until tells when a gate opens that is shut; the zero time for one that was not.
+func (g *gates) until(name string) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at := g.all[name]; at != nil {
+		return at.until
+	}
+	return time.Time{}
+}
+
 // down tells whether a gate is shut for trouble, until something got through it.
 func (g *gates) down(name string) bool {
 	g.mu.Lock()

@@ -164,7 +164,11 @@ func (l *lane) probe(h queue.Held) {
 	f := l.deliver(h, true).Failure
 	l.probed = (f == nil || f.Trouble == ticket.TroubleJob) && !l.gates.down(queue.LaneGate(l.account))
 	if f != nil && f.Trouble == ticket.TroubleUncertain {
-		l.halt(l.now().Add(max(f.After, firstDelay)))
+		at := l.now().Add(max(f.After, firstDelay))
+		if until := l.gates.until(queue.LaneGate(l.account)); until.After(at) {
+			at = until
+		}
+		l.halt(at)
 	}
 }
 

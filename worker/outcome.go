@@ -59,6 +59,10 @@ func mayBeMade(f *ticket.Failure) bool { return f.Limited && f.Trouble == ticket
 // out.
 func waitsItsTurn(f *ticket.Failure) bool { return f.Limited && f.Detail.Status == 0 }
 
+// hung tells whether a call was waited for in vain. A connection that breaks may be bad luck, and that is not: the next
+// would be waited for as long.
+func hung(f *ticket.Failure) bool { return errors.Is(f.Err, context.DeadlineExceeded) }
+
 // expired keeps the reason when a person must act on it.
 func expired(f *ticket.Failure) *ticket.Failure {
 	late := *f

@@ -1,20 +1,33 @@
 package worker
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"passerelle/pkg/ticket"
 )
 
-// An account that is down is called once for each wait, which grows: also when its alarm rings a moment early.
+// An account that is down is called once for each wait, which grows: also when its alarm rings a moment early, and when it
+// takes calls and does not answer.
 func TestADownAccountIsProbedOnceForEachWait(t *testing.T) {
+	hung := accountDown()
+	hung.Trouble, hung.Err = ticket.TroubleUncertain, context.DeadlineExceeded
+	for name, f := range map[string]*ticket.Failure{"down": accountDown(), "hung": hung} {
+		t.Run(name, func(t *testing.T) { probeOnceForEachWait(t, f) })
+	}
+}
+
+func probeOnceForEachWait(t *testing.T, f *ticket.Failure) {
+	t.Helper()
 	q := openQueue(t)
 	world := newTown()
 	probes := 0
 	world.fail = func(string) error {
 		probes++
-		return accountDown()
+		return f
 	}
 	d := deliverer(world, q, Settings{})
 	begin := time.Now()
@@ -38,5 +51,8 @@ func TestADownAccountIsProbedOnceForEachWait(t *testing.T) {
 			t.Errorf("run %d: the next one after %s, want half of %s at least", run, wait, untilProbe(lasted))
 		}
 		ahead.Store(int64(next.Sub(begin) - alarmSlack/2))
+	}
+	if !w.gates.down(f.Gate) {
+		t.Error("the account counts as open")
 	}
 }

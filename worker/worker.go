@@ -194,7 +194,7 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 	switch {
 	case f != nil && waitsItsTurn(f) && why.rank == limit.Backlog:
 		w.gates.waits(f) // the backlog has used up its share of the calls; the others have theirs
-	case f != nil && f.Gate != "" && (f.Trouble == ticket.TroubleAccount || f.Trouble == ticket.TroubleUncertain && f.After > 0):
+	case f != nil && f.Gate != "" && (f.Trouble == ticket.TroubleAccount || f.Trouble == ticket.TroubleUncertain && (f.After > 0 || hung(f))):
 		until, news := w.gates.fail(f)
 		if o.Result == ticket.ResultHeld {
 			o.After = until.Sub(w.now())
