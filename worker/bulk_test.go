@@ -103,7 +103,7 @@ func (d *depot) work(t *testing.T, terms BulkTerms) (made makings, kill func()) 
 	q := d.open(t)
 	del := deliverer(d.town, q, Settings{LaneQuantum: time.Minute})
 	del.now = d.clock
-	del.Tickets = func(string, limit.Rank) (Tickets, bool) { return d.client, true }
+	del.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return d.client, true }
 	del.Bulk = func(string) (Bulk, BulkTerms, bool) { return d.client, terms, true }
 	made = make(makings, 10_000)
 	w := New(q, del, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), made)

@@ -34,6 +34,10 @@ type errand struct {
 	preview bool // nothing is changed
 }
 
+// patient tells whether the calls may wait for leave: what was held already has nothing to lose, and a try that is broken off
+// for want of its second call makes the first again. What comes live makes room for others instead.
+func (w errand) patient() bool { return w.rank == limit.Backlog }
+
 // NewDeliverer makes one.
 func NewDeliverer(w World, s Settings) *Deliverer {
 	return &Deliverer{World: w, Settings: s.withDefaults(), habits: &habits{}, now: time.Now}
@@ -102,7 +106,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 	if e.Escalated {
 		rank = limit.Urgent
 	}
-	tickets, ok := d.Tickets(site.Account, rank)
+	tickets, ok := d.Tickets(site.Account, rank, why.patient())
 	if !ok {
 		return ticket.Outcome{}, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
 	}

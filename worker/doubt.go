@@ -47,7 +47,7 @@ func (d *Deliverer) mayExist(ctx context.Context, e ticket.Event, o ticket.Outco
 	if o.Lookup == "" && e.Attempts <= 1 && e.Replays == 0 {
 		return false, nil // the only call that was made is the one that was refused
 	}
-	tickets, ok := d.Tickets(e.Account, limit.Live)
+	tickets, ok := d.Tickets(e.Account, limit.Live, true)
 	if !ok {
 		return false, nil
 	}

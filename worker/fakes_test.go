@@ -219,7 +219,7 @@ func deliverer(t *town, q *queue.Queue, s Settings) *Deliverer {
 	return NewDeliverer(World{
 		Directory:     t,
 		Conversations: func(string) (Conversations, bool) { return t, t.clients },
-		Tickets:       func(string, limit.Rank) (Tickets, bool) { return t, t.clients },
+		Tickets:       func(string, limit.Rank, bool) (Tickets, bool) { return t, t.clients },
 		Ledger:        q,
 	}, s)
 }

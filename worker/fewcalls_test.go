@@ -87,7 +87,7 @@ func openAgency(t *testing.T) *agency {
 	a.deliverer = NewDeliverer(World{
 		Directory:     directory,
 		Conversations: func(string) (Conversations, bool) { return world, true },
-		Tickets:       func(string, limit.Rank) (Tickets, bool) { return client, true },
+		Tickets:       func(string, limit.Rank, bool) (Tickets, bool) { return client, true },
 		Ledger:        &memo{entries: map[ticket.Job]queue.Entry{}},
 	}, Settings{})
 	world.read = func(id string) (ticket.Conversation, error) {

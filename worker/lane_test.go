@@ -46,7 +46,7 @@ func TestWhatIsTriedAgainDoesNotWaitForTheWholeBacklog(t *testing.T) {
 		c.ClosingForm.Escalate = id == "c0"
 		return c, err
 	}
-	d.Tickets = func(string, limit.Rank) (Tickets, bool) { return world, true }
+	d.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return world, true }
 	made := make(results, 1000)
 	w := New(q, d, zerolog.New(zerolog.NewTestWriter(t)), made)
 	ctx, cancel := context.WithCancel(context.Background())

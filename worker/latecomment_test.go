@@ -69,7 +69,7 @@ func TestACommentThatComesLateIsNotInTheTicketTwice(t *testing.T) {
 			world.read, world.form = withNote, ticket.Form{Active: true}
 			world.agents["chloe@example.com"] = ticket.AgentUser{ID: agent.ID, Active: true}
 			d := deliverer(world, q, Settings{})
-			d.World.Tickets = func(string, limit.Rank) (Tickets, bool) { return client, true }
+			d.World.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return client, true }
 			try := func() ticket.Outcome {
 				desk.clock.Add(2) // what a job is tried again after
 				e := closed("c1")

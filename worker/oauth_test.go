@@ -84,7 +84,7 @@ func openOffice(t *testing.T, workers int, refresh string) *office {
 		client := zendesk.NewClient(account, q)
 		t.Cleanup(client.Close)
 		d := deliverer(world, q, Settings{})
-		d.Tickets = func(string, limit.Rank) (Tickets, bool) { return client, true }
+		d.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return client, true }
 		w := New(q, d, zerolog.Nop(), o.attempts)
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})

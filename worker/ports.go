@@ -44,7 +44,7 @@ type Directory interface {
 type World struct {
 	Directory     Directory
 	Conversations func(connection string) (Conversations, bool)
-	Tickets       func(account string, rank limit.Rank) (Tickets, bool)
+	Tickets       func(account string, rank limit.Rank, patient bool) (Tickets, bool) // patient: its calls may wait for others
 	Ledger        Ledger
 	Bulk          func(account string) (Bulk, BulkTerms, bool)  // may be nil: no bulk jobs
 	Budget        func(account string) (queue.LaneBudget, bool) // for people who look; may be nil

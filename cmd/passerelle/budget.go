@@ -12,20 +12,28 @@ import (
 	"passerelle/pkg/zendesk"
 )
 
-// patience is how long a call of each rank waits for leave. A live event that waits longer makes room for another one
-// and is held; what was held already has nothing to lose, and somebody waits for an escalation: a try that is broken off for
-// want of its second call makes the first again.
-var patience = map[limit.Rank]time.Duration{
-	limit.Backlog: 10 * time.Second, limit.Live: 250 * time.Millisecond, limit.Urgent: 10 * time.Second,
-}
+// How long a call waits for leave. A live event that waits longer makes room for another one and is held, and somebody waits
+// for an escalation. What was held already has nothing to lose.
+const (
+	livePatience   = 250 * time.Millisecond
+	urgentPatience = 3 * time.Second
+	heldPatience   = 10 * time.Second
+)
 
 // commandPatience is how long a call of a command waits for leave. A person waits: that is longer than it takes to get one
 // call after the other of what is there, and too short to sit out a minute in which nothing is left.
 const commandPatience = 10 * time.Second
 
 // ranked gives an account's client for calls of that rank. Each call takes from the account's budget.
-func (c *clients) ranked(name string, rank limit.Rank) (*zendesk.Client, bool) {
-	return c.sharing(name, rank, patience[rank])
+func (c *clients) ranked(name string, rank limit.Rank, patient bool) (*zendesk.Client, bool) {
+	patience := livePatience
+	switch {
+	case patient:
+		patience = heldPatience
+	case rank == limit.Urgent:
+		patience = urgentPatience
+	}
+	return c.sharing(name, rank, patience)
 }
 
 // learning is how long a call waits for leave that asks for what all the account's tickets need: its forms and agents.

@@ -41,7 +41,7 @@ func TestALimitedAccountSaysWhy(t *testing.T) {
 			w.account.Fault(simzendesk.Fault{Kind: simzendesk.Status, Status: tc.status, Path: "/api/v2/users/me", Body: `{"user":{"id":1}}`, Header: map[string]string{
 				"Ratelimit-Limit": "400", "Ratelimit-Remaining": strconv.Itoa(tc.left), "Ratelimit-Reset": "55",
 			}})
-			client, _ := all.ranked(w.site.Account, tc.rank)
+			client, _ := all.ranked(w.site.Account, tc.rank, false)
 			_, _ = client.Caller(t.Context())
 			_, err = client.Caller(t.Context())
 			var f *ticket.Failure

@@ -74,7 +74,7 @@ func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
 
 // bulk gives the client for an account's bulk jobs, and its terms.
 func (c *clients) bulk(name string) (worker.Bulk, worker.BulkTerms, bool) {
-	client, ok := c.ranked(name, limit.Live) // a job is one call, so that it takes nothing from the others
+	client, ok := c.ranked(name, limit.Live, false) // a job is one call, so that it takes nothing from the others
 	settings := c.config().Zendesk[name]
 	if !ok || settings.BulkJobs == nil {
 		return nil, worker.BulkTerms{}, false

@@ -124,7 +124,7 @@ func TestRefusedCallsAreTold(t *testing.T) {
 	all.refused = func(account string) { refused = append(refused, account) }
 	for _, kind := range []simzendesk.FaultKind{simzendesk.Forbidden, simzendesk.TooManyJobs, simzendesk.RateLimited} {
 		w.account.Fault(simzendesk.Fault{Kind: kind, Path: "/api/v2/users/me", Times: 1})
-		client, _ := all.ranked(w.site.Account, limit.Live)
+		client, _ := all.ranked(w.site.Account, limit.Live, false)
 		if _, err := client.Caller(t.Context()); err == nil {
 			t.Errorf("%s: no error", kind)
 		}

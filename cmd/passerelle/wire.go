@@ -159,10 +159,12 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 	deliverer := worker.NewDeliverer(worker.World{
 		Directory:     directory,
 		Conversations: func(name string) (worker.Conversations, bool) { return all.iadvizeClient(name) },
-		Tickets:       func(name string, rank limit.Rank) (worker.Tickets, bool) { return all.ranked(name, rank) },
-		Ledger:        q,
-		Bulk:          all.bulk,
-		Budget:        all.budget,
+		Tickets: func(name string, rank limit.Rank, patient bool) (worker.Tickets, bool) {
+			return all.ranked(name, rank, patient)
+		},
+		Ledger: q,
+		Bulk:   all.bulk,
+		Budget: all.budget,
 	}, worker.Settings{Slots: e.WorkerSlots, Patience: e.Patience, Expiry: e.JobExpiry})
 	return works{directory, deliverer, all, workers}, nil
 }
