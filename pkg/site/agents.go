@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"passerelle/pkg/ticket"
@@ -95,13 +96,18 @@ type sharedRoster struct {
 	Packed []byte    `json:"packed"` // the agents as JSON, deflated, so that Redis takes long lists too
 }
 
+// packers are used again: each takes more than half a megabyte, and most lists are short.
+var packers = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is one that there is
+	return w
+}}
+
 // MarshalJSON writes the list packed.
 func (r roster) MarshalJSON() ([]byte, error) {
 	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	w := packers.Get().(*flate.Writer) //nolint:forcetypeassert // the pool holds nothing else
+	defer packers.Put(w)
+	w.Reset(&packed)
 	if err := errors.Join(json.NewEncoder(w).Encode(r.agents), w.Close()); err != nil {
 		return nil, err
 	}
