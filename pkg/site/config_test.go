@@ -223,9 +223,18 @@ func TestAliases(t *testing.T) {
 }
 
 func TestErrorsDoNotShowSecrets(t *testing.T) {
-	text := strings.Replace(sound, `"${ZENDESK_TOKEN}"}`, `"hunter2", oops: 1}`, 1)
-	if _, err := Parse("x.yaml", []byte(text)); err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("error = %v", err)
+	const token = `{email: admin@acme.fr, token: "${ZENDESK_TOKEN}"}`
+	for _, tc := range []struct{ from, to, want string }{
+		{token, `{email: admin@acme.fr, token: "hunter2", oops: 1}`, "zendesk.acme.auth.api_token.oops: unknown key"},
+		{"api_token: " + token, "hunter2", "zendesk.acme.auth: expected keys with values, not a single value"},
+		{token, "hunter2", "zendesk.acme.auth.api_token: expected keys with values, not a single value"},
+		{"api_token: " + token, "oauth: 'hunter2'", "zendesk.acme.auth.oauth: expected keys with values, not a single value"},
+		{"webhook_secrets: [a, b]", "webhook_secrets: hunter2", "iadvize.second.webhook_secrets: expected a list, not a single value"},
+	} {
+		_, err := Parse("x.yaml", []byte(strings.Replace(sound, tc.from, tc.to, 1)))
+		if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: error = %v\nwant %s", tc.to, err, tc.want)
+		}
 	}
 	if got := fmt.Sprintf("%v %+v %#v", Ref("hunter2"), Ref("a${B}"), Ref("hunter2")); strings.Contains(got, "hunter2") || strings.Contains(got, "B}") {
 		t.Errorf("printed as %s", got)

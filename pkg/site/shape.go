@@ -51,7 +51,7 @@ func (s *shape) look(key string, node ast.Node, want reflect.Type, rule reflect.
 	case reflect.Slice:
 		list, ok := node.(*ast.SequenceNode)
 		if !ok {
-			s.failAt(key, node, "expected a list, not "+given(node))
+			s.failAt(key, node, "expected a list, not "+kindOf(node))
 			return
 		}
 		for _, value := range list.Values {
@@ -67,7 +67,7 @@ func (s *shape) look(key string, node ast.Node, want reflect.Type, rule reflect.
 		}
 	case reflect.String:
 		if isTree(node) {
-			s.failAt(key, node, "expected a text, not "+given(node))
+			s.failAt(key, node, "expected a text, not "+kindOf(node))
 		}
 	}
 }
@@ -136,7 +136,7 @@ func (s *shape) pairs(key string, node ast.Node) []shapePair {
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{n}
 	default:
-		s.failAt(key, node, "expected keys with values, not "+given(node))
+		s.failAt(key, node, "expected keys with values, not "+kindOf(node))
 	}
 	pairs := make([]shapePair, len(values))
 	for i, v := range values {
@@ -192,17 +192,27 @@ func text(node ast.Node) string {
 	return ""
 }
 
-// given names what stands there, for an error. It is asked only where no secret is wanted.
+// given says what stands there, for an error about a number or a choice, which is never a secret.
 func given(node ast.Node) string {
-	switch node.Type() {
-	case ast.SequenceType:
-		return "a list"
-	case ast.MappingType, ast.MappingValueType:
-		return "keys with values"
-	case ast.StringType, ast.LiteralType:
+	switch {
+	case isTree(node):
+		return kindOf(node)
+	case node.Type() == ast.StringType || node.Type() == ast.LiteralType:
 		return strconv.Quote(short(text(node)))
 	default:
 		return short(text(node))
+	}
+}
+
+// kindOf says what kind of thing stands there, and not what it says: a secret may stand where its key was forgotten.
+func kindOf(node ast.Node) string {
+	switch {
+	case node.Type() == ast.SequenceType:
+		return "a list"
+	case isTree(node):
+		return "keys with values"
+	default:
+		return "a single value"
 	}
 }
 
