@@ -37,8 +37,6 @@ const (
 	callTimeout   = 25 * time.Second // below the time after which the queue hands the job to another worker
 	maxBody       = 16 << 20
 	maxRetryAfter = 15 * time.Minute // larger values were seen and make no sense
-
-	connectionBuffer = 2 << 10 // bytes
 )
 
 // Client works for one account. Its methods may be called concurrently. Their errors are *ticket.Failure.
@@ -56,8 +54,6 @@ func NewClient(a Account, store token.Store) *Client {
 	c := &Client{account: a, gate: "zendesk/" + a.Name}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
 	transport.MaxIdleConnsPerHost = 64
-	// There may be thousands of accounts, each with a connection that rests most of the time.
-	transport.ReadBufferSize, transport.WriteBufferSize = connectionBuffer, connectionBuffer
 	c.http = resty.NewWithClient(&http.Client{
 		Timeout:       callTimeout,
 		Transport:     transport,
