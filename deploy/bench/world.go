@@ -161,7 +161,9 @@ zendesk:
     url: http://${ {{- $.Variable -}} }/{{.Account}}
     auth:
       oauth: {client_id: {{$.Client}}, client_secret: {{$.Secret}}}
-    requests_per_minute: {{$.World.PerMinute}}
+{{- with $.World.PerMinute}}
+    requests_per_minute: {{.}}
+{{- end}}
     reserve_percent: {{$.World.Reserve}}
 {{- if $.World.Bulk}}
     bulk: {{$.World.Bulk}}
