@@ -196,11 +196,8 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 		w.gates.waits(f) // the backlog has used up its share of the calls; the others have theirs
 	case f != nil && f.Gate != "" && (f.Trouble == ticket.TroubleAccount || f.Trouble == ticket.TroubleUncertain && (f.After > 0 || hung(f))):
 		until, news := w.gates.fail(f)
-		switch o.Result {
-		case ticket.ResultHeld:
-			o.After = until.Sub(w.now())
-		case ticket.ResultRetry: // it would find the gate shut
-			o.After = max(o.After, until.Sub(w.now()))
+		if wait := until.Sub(w.now()); o.Result == ticket.ResultHeld || wait > o.After {
+			o.After = wait // it would find the gate shut
 		}
 		if news {
 			w.tellTrouble(f, until)
