@@ -2,7 +2,6 @@ package worker
 
 import (
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"passerelle/pkg/queue"
@@ -61,12 +60,14 @@ func (g *gates) reports() []queue.LaneReport {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	all := make([]queue.LaneReport, 0, len(g.all))
+	all := make([]queue.LaneReport, 0, len(g.all)+len(g.turns))
+	reported := make(map[string]bool, len(g.all))
 	for name, at := range g.all {
 		over := now.Sub(at.until)
 		if over > staleGate || at.state == queue.LaneLimited && over > limitGap {
 			continue
 		}
+		reported[name] = true
 		all = append(all, queue.LaneReport{
 			Gate: name, State: at.state, Since: at.since.UTC(), Until: at.until.UTC(), Reason: at.last.ReasonNow(), Failure: at.last.Error(), Hint: at.last.Hint,
 		})
@@ -74,7 +75,7 @@ func (g *gates) reports() []queue.LaneReport {
 	for name, at := range g.turns {
 		if now.Sub(at.until) > limitGap {
 			delete(g.turns, name)
-		} else if !slices.ContainsFunc(all, func(r queue.LaneReport) bool { return r.Gate == name }) {
+		} else if !reported[name] {
 			all = append(all, queue.LaneReport{
 				Gate: name, State: queue.LaneOpen, Until: at.until.UTC(), Failure: at.last.Error(), Hint: at.last.Hint,
 			})

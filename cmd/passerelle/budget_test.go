@@ -13,6 +13,20 @@ import (
 	"passerelle/pkg/ticket"
 )
 
+// budgeted gives the clients of a process whose calls come from budgets of its own.
+func (w *town) budgeted() *clients {
+	w.t.Helper()
+	config, err := site.Load(w.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	all := newClients(nil)
+	w.t.Cleanup(all.close)
+	all.config = func() *site.Config { return config }
+	all.budgets = limit.New(nil, all.quota)
+	return all
+}
+
 // Who looks at a limited account learns whether its limit is used up or the reserve is reached: only the latter is theirs to
 // change.
 func TestALimitedAccountSaysWhy(t *testing.T) {
@@ -30,20 +44,13 @@ func TestALimitedAccountSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newTown(t)
 			w.enter()
-			config, err := site.Load(w.config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all := newClients(nil)
-			t.Cleanup(all.close)
-			all.config = func() *site.Config { return config }
-			all.budgets = limit.New(nil, all.quota)
+			all := w.budgeted()
 			w.account.Fault(simzendesk.Fault{Kind: simzendesk.Status, Status: tc.status, Path: "/api/v2/users/me", Body: `{"user":{"id":1}}`, Header: map[string]string{
 				"Ratelimit-Limit": "400", "Ratelimit-Remaining": strconv.Itoa(tc.left), "Ratelimit-Reset": "55",
 			}})
 			client, _ := all.ranked(w.site.Account, tc.rank, false)
 			_, _ = client.Caller(t.Context())
-			_, err = client.Caller(t.Context())
+			_, err := client.Caller(t.Context())
 			var f *ticket.Failure
 			if !errors.As(err, &f) || !f.Limited || f.Detail.Status != 0 || !strings.Contains(f.Error(), tc.message) || !strings.Contains(f.Hint, tc.hint) {
 				t.Fatalf("%+v", err)

@@ -12,7 +12,6 @@ import (
 	"passerelle/pkg/check"
 	"passerelle/pkg/limit"
 	"passerelle/pkg/sim/simzendesk"
-	"passerelle/pkg/site"
 )
 
 // noon stands still, so that no new minute begins while a command runs.
@@ -112,14 +111,7 @@ func TestSitesCheckTakesFromTheSharedBudget(t *testing.T) {
 func TestRefusedCallsAreTold(t *testing.T) {
 	w := newTown(t)
 	w.enter()
-	config, err := site.Load(w.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := newClients(nil)
-	t.Cleanup(all.close)
-	all.config = func() *site.Config { return config }
-	all.budgets = limit.New(nil, all.quota)
+	all := w.budgeted()
 	var refused []string
 	all.refused = func(account string) { refused = append(refused, account) }
 	for _, kind := range []simzendesk.FaultKind{simzendesk.Forbidden, simzendesk.TooManyJobs, simzendesk.RateLimited} {

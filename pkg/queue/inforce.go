@@ -62,14 +62,6 @@ func (q *Queue) AnswerInForce(id string, tell func() InForce) (stop func(), err 
 	return func() { _ = sub.Unsubscribe() }, nil
 }
 
-func respondJSON(m *nats.Msg, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return m.Respond(body)
-}
-
 // parts gives messages that are small enough.
 func (f InForce) parts() ([]inForceAnswer, error) {
 	parts, size := []inForceAnswer{{File: f.File}}, 0

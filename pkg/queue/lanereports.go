@@ -80,8 +80,7 @@ func (q *Queue) AnswerLanes(id string, report func(accounts []string) []LaneRepo
 		reports := report(question.Accounts[:min(len(question.Accounts), maxAskedLanes)])
 		for {
 			n := min(len(reports), reportsAtOnce)
-			body, err := json.Marshal(lanesAnswer{ID: id, Reports: reports[:n], More: n < len(reports)})
-			if err != nil || m.Respond(body) != nil {
+			if respondJSON(m, lanesAnswer{ID: id, Reports: reports[:n], More: n < len(reports)}) != nil {
 				return // who gets none will ask again
 			}
 			if reports = reports[n:]; len(reports) == 0 {

@@ -33,9 +33,7 @@ type Standing struct {
 // AnswerStanding answers others until the returned function is called.
 func (q *Queue) AnswerStanding(standing func() Standing) (stop func(), err error) {
 	sub, err := q.nc.Subscribe(standingSubject, func(m *nats.Msg) {
-		if body, err := json.Marshal(standing()); err == nil {
-			_ = m.Respond(body) // who gets none will try again
-		}
+		_ = respondJSON(m, standing()) // who gets none will try again
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen for who asks for the configuration in force: %w", err)
@@ -78,4 +76,13 @@ func (q *Queue) askAll(subject string, question []byte) (*nats.Subscription, err
 		return nil, err
 	}
 	return sub, nil
+}
+
+// respondJSON answers who asks the running processes.
+func respondJSON(m *nats.Msg, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return m.Respond(body)
 }

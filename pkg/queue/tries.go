@@ -49,9 +49,7 @@ func (q *Queue) AnswerTries(id string, last func(keys []string) []Try) (stop fun
 		if json.Unmarshal(m.Data, &question) != nil {
 			return
 		}
-		if body, err := json.Marshal(triesAnswer{ID: id, Tries: last(question.Keys[:min(len(question.Keys), maxAskedTries)])}); err == nil {
-			_ = m.Respond(body) // who gets none will ask again
-		}
+		_ = respondJSON(m, triesAnswer{ID: id, Tries: last(question.Keys[:min(len(question.Keys), maxAskedTries)])}) // who gets none will ask again
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listen for who asks for tries: %w", err)

@@ -18,28 +18,29 @@ type formParts struct {
 // newFormParts takes what finds the account that a key begins with, and the rest of the key.
 func newFormParts(find func(key string) (Account, string, error), opts ...cache.Option) formParts {
 	return formParts{
-		layouts: cache.New("form layouts", partPolicy, nil, func(ctx context.Context, key string) (l ticket.FormLayout, ok bool, err error) {
-			a, id, err := find(key)
-			if err == nil {
-				l, err = a.FormLayout(ctx, formID(id))
-			}
-			return l, err == nil, err
+		layouts: part("form layouts", find, func(ctx context.Context, a Account, id string) (ticket.FormLayout, error) {
+			return a.FormLayout(ctx, formID(id))
 		}, opts...),
-		fields: cache.New("ticket fields", partPolicy, nil, func(ctx context.Context, key string) (f []ticket.Field, ok bool, err error) {
-			a, _, err := find(key)
-			if err == nil {
-				f, err = a.FormFields(ctx)
-			}
-			return f, err == nil, err
+		fields: part("ticket fields", find, func(ctx context.Context, a Account, _ string) ([]ticket.Field, error) {
+			return a.FormFields(ctx)
 		}, opts...),
-		statuses: cache.New("custom statuses", partPolicy, nil, func(ctx context.Context, key string) (s []ticket.CustomStatus, ok bool, err error) {
-			a, _, err := find(key)
-			if err == nil {
-				s, err = a.CustomStatuses(ctx)
-			}
-			return s, err == nil, err
+		statuses: part("custom statuses", find, func(ctx context.Context, a Account, _ string) ([]ticket.CustomStatus, error) {
+			return a.CustomStatuses(ctx)
 		}, opts...),
 	}
+}
+
+// part keeps what an account answers to one call. rest is what follows the account's name in a key.
+func part[T any](name string, find func(key string) (Account, string, error), ask func(ctx context.Context, a Account, rest string) (T, error), opts ...cache.Option) *cache.Cache[T] {
+	return cache.New(name, partPolicy, nil, func(ctx context.Context, key string) (T, bool, error) {
+		a, rest, err := find(key)
+		if err != nil {
+			var none T
+			return none, false, err
+		}
+		value, err := ask(ctx, a, rest)
+		return value, err == nil, err
+	}, opts...)
 }
 
 func (p formParts) form(ctx context.Context, account string, id int64) (ticket.Form, bool, error) {
