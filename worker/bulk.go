@@ -20,7 +20,7 @@ import (
 type Bulk interface {
 	CreateMany(ctx context.Context, drafts []ticket.Draft, imported bool) (zendesk.BulkJob, error)
 	Jobs(ctx context.Context, ids []string) (map[string]zendesk.BulkJob, error)
-	RunningJobs(ctx context.Context) ([]zendesk.BulkJob, error)
+	LatestJobs(ctx context.Context) ([]zendesk.BulkJob, error)
 	ExternalIDs(ctx context.Context, tickets []int64) (map[int64]string, error)
 	CheckImport(ctx context.Context, drafts map[int64]ticket.Draft) (map[int64]ticket.Draft, error)
 	MendImport(ctx context.Context, wrong map[int64]ticket.Draft) (zendesk.BulkJob, error)
@@ -97,9 +97,10 @@ func (l *lane) openBulk() {
 			b.jobs[batch.Job] = &job{Batch: batch}
 		}
 	}
+	latest := b.latest(l.work)
 	for _, batch := range batches {
 		if batch.Job == "" {
-			b.doubt(l.work, batch)
+			b.doubt(l.work, batch, latest)
 		}
 	}
 	b.terms = l.ways.allow(l.account, b.terms, l.now())
@@ -215,7 +216,8 @@ func (b *bulk) consider(h queue.Held) *candidate {
 }
 
 // send writes the intents and the batch, and asks for the job. When the answer is lost, the batch stays in the queue
-// without a job: its events wait until such a job must have ended, and are then looked up one by one.
+// without a job: its events wait until the job is recognised, or until such a job must have ended, and are then looked up
+// one by one.
 func (b *bulk) send(batch []candidate) {
 	if b.pauses.paused(b.account) {
 		return // they stay where they are
@@ -250,8 +252,7 @@ func (b *bulk) send(batch []candidate) {
 	default: // lost; the next one would fare no better
 		b.halt(b.now().Add(accountWait))
 		b.log.Warn().Err(err).Str("account", b.account).Str("batch", id).Int("tickets", len(batch)).
-			Msg("the answer to a bulk job was lost; its tickets are looked up once it must have ended")
-		b.again(begun.Add(b.BulkDoubt))
+			Msg("the answer to a bulk job was lost; its tickets wait until it is recognised or must have ended")
 	}
 }
 

@@ -233,6 +233,7 @@ func TestBulkJobsThatFailInAnyWay(t *testing.T) {
 		"the job vanishes":           {faults: []simzendesk.Fault{{Kind: simzendesk.JobVanishes, Times: 1}}},
 		"the job is lost":            {faults: []simzendesk.Fault{{Kind: simzendesk.JobLost, Times: 1}}},
 		"the answer is lost":         {faults: []simzendesk.Fault{{Kind: simzendesk.ResetAfter, Path: "/api/v2/tickets/create_many", Times: 1}}},
+		"lost, and not listed":       {faults: []simzendesk.Fault{{Kind: simzendesk.ResetAfter, Path: "/api/v2/tickets/create_many", Times: 1}}, config: simzendesk.Config{Switches: simzendesk.Switches{EndedJobsUnlisted: true}}},
 		"the request is lost":        {faults: []simzendesk.Fault{{Kind: simzendesk.ResetBefore, Path: "/api/v2/tickets/create_many", Times: 1}}},
 		"HTML after it was begun":    {faults: []simzendesk.Fault{{Kind: simzendesk.HTML502After, Path: "/api/v2/tickets/create_many", Times: 1}}},
 		"too many jobs":              {faults: []simzendesk.Fault{{Kind: simzendesk.TooManyJobs, Path: "/api/v2/tickets/create_many", Times: 1}}},

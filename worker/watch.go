@@ -166,7 +166,7 @@ func (b *bulk) look(ctx context.Context) error {
 			b.wait.Go(func() { b.settle(ctx, id, j, at) })
 		case err == nil && !known && age > b.BulkDoubt, age > bulkForgotten:
 			b.forget(id)
-			b.doubt(ctx, j.Batch)
+			b.doubt(ctx, j.Batch, b.latest(ctx))
 		}
 	}
 	return err
@@ -197,41 +197,6 @@ func (b *bulk) tellNews() {
 	case b.news <- struct{}{}:
 	default:
 	}
-}
-
-// doubt lets the events of a batch go, each to be looked up by itself, once its job cannot be at work any more. Zendesk
-// does not say what a job is about, so that any job of the same size may be this one.
-func (b *bulk) doubt(ctx context.Context, batch queue.Batch) {
-	if age := b.now().Sub(batch.SentAt); age < b.BulkDoubt {
-		b.again(batch.SentAt.Add(b.BulkDoubt))
-		return
-	} else if age < bulkLongest && b.mayRun(ctx, batch) {
-		b.again(b.now().Add(bulkAgain))
-		return
-	}
-	b.again(b.now().Add(firstDelay))
-	if err := b.queue.CloseBatch(ctx, batch); err != nil {
-		b.log.Warn().Err(err).Str("account", b.account).Str("batch", batch.ID).Msg("cannot end the wait for a bulk job; trying again")
-		return
-	}
-	b.mark(batch, false)
-}
-
-// mayRun tells whether the account works on a job that may be the batch's. When that cannot be told, it may.
-func (b *bulk) mayRun(ctx context.Context, batch queue.Batch) bool {
-	running, err := b.RunningJobs(ctx)
-	if err != nil {
-		return true
-	}
-	return slices.ContainsFunc(running, func(j zendesk.BulkJob) bool {
-		return !j.Done && (j.Total == 0 || j.Total == len(batch.Keys)) && !b.watches(j.ID)
-	})
-}
-
-func (b *bulk) watches(id string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.jobs[id] != nil
 }
 
 // settle settles each event of a job that is done by its own result. What failed, and what no result names, is looked

@@ -37,6 +37,7 @@ func variants() map[string]simzendesk.Switches {
 		"imports take no requester":                  func(s *simzendesk.Switches) { s.ImportIgnoresRequester = true },
 		"imports take no form":                       func(s *simzendesk.Switches) { s.ImportIgnoresForm = true },
 		"jobs tell no index":                         func(s *simzendesk.Switches) { s.JobResults = simzendesk.ResultsWithoutIndex },
+		"jobs that have ended are not listed":        func(s *simzendesk.Switches) { s.EndedJobsUnlisted = true },
 		"429 in JSON":                                func(s *simzendesk.Switches) { s.Account429 = simzendesk.JSONBody },
 		"unknown keys are warned of":                 func(s *simzendesk.Switches) { s.APIWarnHeader = true },
 		"addresses without .json":                    func(s *simzendesk.Switches) { s.URLWithoutJSON = true },

@@ -106,7 +106,7 @@ func TestCreateManyFollowsTheJob(t *testing.T) {
 	}
 }
 
-func TestRunningJobs(t *testing.T) {
+func TestLatestJobs(t *testing.T) {
 	c, account := simulated(t, simzendesk.Config{JobDelay: time.Hour})
 	all := drafts(account, 3)
 	for range MaxJobs {
@@ -114,7 +114,7 @@ func TestRunningJobs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	jobs, err := c.RunningJobs(t.Context())
+	jobs, err := c.LatestJobs(t.Context())
 	if err != nil || len(jobs) != MaxJobs || jobs[0].Total != 3 || jobs[0].State != JobQueued {
 		t.Errorf("running = %+v, %v", jobs, err)
 	}
@@ -135,7 +135,7 @@ func TestALostJobIsUncertain(t *testing.T) {
 		if f := failure(t, err); f.Trouble != ticket.TroubleUncertain || f.Limited {
 			t.Errorf("%s: %+v", kind, f)
 		}
-		jobs, err := c.RunningJobs(t.Context())
+		jobs, err := c.LatestJobs(t.Context())
 		if ran := kind != simzendesk.ResetBefore && kind != simzendesk.NonJSON200; err != nil || len(jobs) != 1 && ran {
 			t.Errorf("%s: %+v, %v", kind, jobs, err)
 		}
@@ -334,7 +334,7 @@ func TestOn(t *testing.T) {
 	}
 	_, _, err = on.Find(t.Context(), d.ExternalID)
 	_, err2 := on.CreateMany(t.Context(), []ticket.Draft{d}, false)
-	_, err3 := on.RunningJobs(t.Context())
+	_, err3 := on.LatestJobs(t.Context())
 	_, _, err4 := on.CountComments(t.Context(), ref.ID)
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		t.Fatal(err)

@@ -135,21 +135,11 @@ func (c *Client) Jobs(ctx context.Context, ids []string) (map[string]BulkJob, er
 	return found, nil
 }
 
-// RunningJobs gives the jobs that are queued or working, of whatever kind and whoever started them, among the account's
-// latest hundred: Zendesk shows no more.
-func (c *Client) RunningJobs(ctx context.Context) ([]BulkJob, error) {
+// LatestJobs gives the account's latest hundred jobs, of whatever kind and whoever started them: Zendesk lists no more.
+// Whether jobs that have ended are among them is not documented.
+func (c *Client) LatestJobs(ctx context.Context) ([]BulkJob, error) {
 	query := url.Values{"page[size]": {strconv.Itoa(MaxBulk)}}
-	jobs, err := c.jobs(ctx, request{what: "list bulk jobs", method: http.MethodGet, path: "/api/v2/job_statuses", query: query})
-	if err != nil {
-		return nil, err
-	}
-	running := make([]BulkJob, 0, MaxJobs)
-	for _, job := range jobs {
-		if !job.Done {
-			running = append(running, job)
-		}
-	}
-	return running, nil
+	return c.jobs(ctx, request{what: "list bulk jobs", method: http.MethodGet, path: "/api/v2/job_statuses", query: query})
 }
 
 func (c *Client) jobs(ctx context.Context, r request) ([]BulkJob, error) {

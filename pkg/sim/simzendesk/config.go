@@ -57,6 +57,8 @@ type Switches struct {
 	APIWarnHeader bool
 	// URLWithoutJSON takes ".json" off the end of every url; false = it is there.
 	URLWithoutJSON bool
+	// EndedJobsUnlisted: does the list of jobs leave out those that have ended? false = it has them, with their results.
+	EndedJobsUnlisted bool
 	// PartialJob is the status of a job of which a part failed.
 	PartialJob PartialJob
 	// UnknownAssigneeEmail: what an assignee_email of nobody does.

@@ -208,7 +208,7 @@ func showJob(c *call) reply {
 func listJobs(c *call) reply {
 	var list []*job
 	for _, j := range c.a.jobOrder[max(0, len(c.a.jobOrder)-listedJobs):] {
-		if c.job(j.id) != nil {
+		if c.job(j.id) != nil && (j.running() || !c.a.switches().EndedJobsUnlisted) {
 			list = append(list, j)
 		}
 	}

@@ -73,6 +73,15 @@ func TestCreateMany(t *testing.T) {
 	b.do("GET", "/api/v2/job_statuses/"+id, "").want(t, 404)
 }
 
+func TestEndedJobsNeedNotBeListed(t *testing.T) {
+	b := newBench(t, Config{JobDelay: 10 * time.Second, Switches: Switches{EndedJobsUnlisted: true}})
+	id := b.job("/api/v2/tickets/create_many", many(2, same))
+	wantJSON(t, b.do("GET", "/api/v2/job_statuses", "").at("job_statuses", 0, "id"), `"`+id+`"`)
+	b.clock.move(10 * time.Second)
+	wantJSON(t, b.do("GET", "/api/v2/job_statuses", "").at("job_statuses"), "[]")
+	wantJSON(t, b.status(id).at("job_status", "status"), `"completed"`)
+}
+
 func TestBulkBodies(t *testing.T) {
 	b := newBench(t, Config{})
 	for _, path := range []string{"/api/v2/tickets/create_many", "/api/v2/imports/tickets/create_many"} {
