@@ -76,7 +76,8 @@ func TestAnEventIsNotHeldBeforeItsClosingFormIsKnown(t *testing.T) {
 	w := New(q, d, zerolog.Nop(), nil)
 	f := accountDown()
 	f.After = time.Minute
-	w.gates.fail(f)
+	until, _ := w.gates.fail(f)
+	shut := until.Sub(now)
 	for _, step := range []struct {
 		age       time.Duration
 		form      ticket.ClosingForm
@@ -85,9 +86,9 @@ func TestAnEventIsNotHeldBeforeItsClosingFormIsKnown(t *testing.T) {
 		escalated bool
 	}{
 		{time.Second, ticket.ClosingForm{}, ticket.ResultRetry, 19 * time.Second, false},
-		{time.Second, ticket.ClosingForm{Known: true, Escalate: true}, ticket.ResultHeld, time.Minute, true},
-		{time.Second, ticket.ClosingForm{Known: true}, ticket.ResultHeld, time.Minute, false},
-		{21 * time.Second, ticket.ClosingForm{}, ticket.ResultHeld, time.Minute, false},
+		{time.Second, ticket.ClosingForm{Known: true, Escalate: true}, ticket.ResultHeld, shut, true},
+		{time.Second, ticket.ClosingForm{Known: true}, ticket.ResultHeld, shut, false},
+		{21 * time.Second, ticket.ClosingForm{}, ticket.ResultHeld, shut, false},
 	} {
 		e := closed("c1")
 		e.ReceivedAt, form = now.Add(-step.age), step.form

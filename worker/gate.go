@@ -52,6 +52,8 @@ const (
 	limitNews  = 5 * time.Second  // an account that is limited for so long is worth a line in the log
 	limitTold  = 2 * time.Second  // and for so long, a message to the other processes
 	staleGate  = time.Minute      // of one that nobody tried since its time was over nothing is known
+
+	laterMost = 2 * time.Second // and half of the wait: accounts that fell ill in one moment are not all tried in one
 )
 
 func newGates(process string, now func() time.Time, tell func(queue.GateNews)) *gates {
@@ -151,7 +153,7 @@ func (g *gates) note(f *ticket.Failure) (until time.Time, news bool, tell *queue
 	}
 	at.last = f
 	if f.Limited {
-		news = at.limit(now, f.After)
+		news = at.limit(now, f.After, !waitsItsTurn(f))
 	} else {
 		at.fail(now, f.After)
 		news = before != queue.LaneDown
@@ -159,13 +161,17 @@ func (g *gates) note(f *ticket.Failure) (until time.Time, news bool, tell *queue
 	return at.until, news, g.newsOf(f.Gate, at, now)
 }
 
-// limit shuts the gate of an account that is well and has no call left. It tells whether that is news.
-func (at *gate) limit(now time.Time, wait time.Duration) (news bool) {
+// limit shuts the gate of an account that is well and has no call left, as we count or, refused, as it said. It tells
+// whether that is news.
+func (at *gate) limit(now time.Time, wait time.Duration, refused bool) (news bool) {
 	if at.state != queue.LaneLimited || now.Sub(at.until) > limitGap {
 		*at = gate{state: queue.LaneLimited, since: now, last: at.last}
 	}
 	if wait == 0 {
 		wait = shortLimit
+	}
+	if refused && !now.Before(at.until) {
+		wait = later(wait)
 	}
 	if until := now.Add(wait); until.After(at.until) {
 		at.until = until
@@ -196,12 +202,17 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 	}
 	at.age(now)
 	at.probing = false
-	wait := after
-	if wait == 0 {
+	wait := later(after)
+	if after == 0 {
 		wait = untilProbe(now.Sub(at.since))
 		wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter needs no secrecy
 	}
 	at.until = now.Add(wait)
+}
+
+// later gives a little more than the wait that an account asks for.
+func later(wait time.Duration) time.Duration {
+	return wait + rand.N(min(wait/2, laterMost)+1) //nolint:gosec // jitter needs no secrecy
 }
 
 // untilProbe gives how long to leave an account alone that has been in trouble for so long: about as long again at

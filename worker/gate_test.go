@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -33,8 +34,32 @@ func TestWhatFailsTogetherShutsAGateOnce(t *testing.T) {
 		t.Errorf("after the probe: shut for %s, news %v", wait, news)
 	}
 	f.After = time.Minute // the account says itself how long
-	if until, _ := g.fail(f); until.Sub(now) != time.Minute {
+	if until, _ := g.fail(f); until.Sub(now) < time.Minute {
 		t.Errorf("with Retry-After: shut for %s", until.Sub(now))
+	}
+}
+
+func TestAccountsThatFellIllTogetherAreNotAllTriedTogether(t *testing.T) {
+	now := time.Unix(0, 0)
+	for name, f := range map[string]ticket.Failure{
+		"limited":   {Limited: true, Detail: ticket.Detail{Status: 429}, After: 5 * time.Second},
+		"down":      {Detail: ticket.Detail{Status: 503}, After: 5 * time.Second},
+		"long down": {Detail: ticket.Detail{Status: 503}, After: time.Minute},
+	} {
+		g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
+		seen := map[time.Time]bool{}
+		for i := range 50 {
+			one := f
+			one.Gate = fmt.Sprintf("zendesk/account-%d", i)
+			until, _ := g.fail(&one)
+			seen[until] = true
+			if wait := until.Sub(now); wait < f.After || wait > f.After+min(f.After/2, laterMost) {
+				t.Errorf("%s: shut for %s, which asks for %s", name, wait, f.After)
+			}
+		}
+		if len(seen) < 25 {
+			t.Errorf("%s: 50 accounts are tried again at %d times", name, len(seen))
+		}
 	}
 }
 
