@@ -43,11 +43,12 @@ func full() options {
 	}
 }
 
-// short is for every run of the tests: the same, smaller and in a hurry.
+// short is for every run of the tests: the same, smaller and in a hurry. Where the answer to a bulk job was lost, and its
+// job cannot be recognised, its conversations settle after five minutes and more.
 func short(scenario string) options {
 	o := full()
 	o.scenario, o.conversations, o.rate, o.kills, o.hangs = scenario, 300, 20, 1, false
-	o.shortest, o.longest, o.settle, o.limit = 500*time.Millisecond, 1500*time.Millisecond, 4*time.Minute, 6*time.Minute
+	o.shortest, o.longest, o.settle, o.limit = 500*time.Millisecond, 1500*time.Millisecond, 8*time.Minute, 10*time.Minute
 	o.retryDelays, o.replyTimeout = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}, 10*time.Second
 	return o
 }
