@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -71,6 +72,11 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	met, err := s.meet(ctx, b, r, o)
+	if err != nil {
+		return err
+	}
+	all = append(all, met...)
 	for _, trouble := range list {
 		more, err := s.with(ctx, b, r, o, trouble)
 		if err != nil {
@@ -84,6 +90,20 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 	}
 	b.report.nothingWrong("", f, r.crashed())
 	return nil
+}
+
+// meet lets each worker meet each account, or nearly: the first ticket that a worker makes in an account costs more.
+func (s *fairness) meet(ctx context.Context, b *bench, r *rig, o *outcome) ([]sent, error) {
+	each := 2 * s.workers
+	b.sayf("%d more tickets in each account, so that each worker knows it", each)
+	all, err := r.send(ctx, load{rate: s.rate * (1 - s.share), count: each * s.accounts, choose: inTurn(0, s.accounts), generator: r.mixed})
+	if err != nil {
+		return nil, err
+	}
+	if left := o.settle(ctx, all, time.Minute); left > 0 {
+		return all, errors.Join(errNotSettled, fmt.Errorf("%d of %d conversations have no ticket after the workers met the accounts", left, len(all)))
+	}
+	return all, nil
 }
 
 // with runs the rounds with one kind of trouble.

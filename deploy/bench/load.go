@@ -42,7 +42,7 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 	slots := make(chan struct{}, inFlight)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	quieten()
+	quieten(n)
 	var wait sync.WaitGroup
 	began := time.Now()
 	for i := range all {

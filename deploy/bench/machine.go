@@ -141,13 +141,40 @@ func cpuSeconds(pid int) float64 {
 
 // quieten collects this program's garbage now, and not again until half of the free memory is full of it. The simulators
 // share the processors with what is measured: during each collection the product is slow, for seconds when there are
-// many tickets.
-func quieten() {
-	runtime.GC()
+// many tickets. It takes what so many conversations need at once, too: to fetch it page by page meanwhile costs the system
+// as much time as the simulators need for their work.
+func quieten(conversations int) {
 	var now runtime.MemStats
 	runtime.ReadMemStats(&now)
-	room := kibOf("/proc/meminfo", "MemAvailable:") << 10 / 2
+	room := (kibOf("/proc/meminfo", "MemAvailable:")<<10 + now.HeapIdle - now.HeapReleased) / 2
+	need := min(room, uint64(max(conversations, 0))*perConversation)
+	if have := now.HeapIdle - now.HeapReleased; have < need {
+		debug.SetGCPercent(-1)
+		touch(need - have)
+	}
+	// The runtime gives memory back to the system that it does not expect to need, going by how much more the heap may grow
+	// now than before: so it must not have been allowed to grow at all.
+	debug.SetGCPercent(1)
+	runtime.GC()
+	runtime.ReadMemStats(&now)
 	debug.SetGCPercent(max(usualGC, int(100*room/max(now.HeapAlloc, 1<<20)))) //nolint:gosec // a small number
+}
+
+// perConversation is about what the simulators and the load allocate for a conversation, in bytes.
+const perConversation = 120 << 10
+
+// touch takes fresh memory from the system, and leaves it to the heap.
+func touch(bytes uint64) {
+	const chunk = 64 << 20
+	var all [][]byte
+	for ; bytes >= chunk; bytes -= chunk {
+		c := make([]byte, chunk)
+		for i := 0; i < chunk; i += os.Getpagesize() {
+			c[i] = 1
+		}
+		all = append(all, c)
+	}
+	runtime.KeepAlive(all)
 }
 
 // usualGC is the collector's percentage until something is measured: memory is cheaper here than time.

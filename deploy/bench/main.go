@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -167,6 +168,7 @@ func (b *bench) flags(set *flag.FlagSet) {
 	set.DurationVar(&b.latency, "latency", 20*time.Millisecond, "of each answer of Zendesk, half of it for iAdvize")
 	set.DurationVar(&b.jobDelay, "job-delay", 15*time.Second, "how long a bulk job takes at Zendesk")
 	set.Int64Var(&b.seed, "seed", 1, "same seed, same conversations")
+	set.IntVar(&b.procs, "procs", max(1, runtime.NumCPU()/2), "processors that each program may use at once; with more programs than processors, one that takes all disturbs the others")
 	set.IntVar(&b.slots, "slots", 0, "PASSERELLE_WORKER_SLOTS; 0: the product's default")
 	set.IntVar(&b.retryAfter, "retry-after", 5, "seconds that an account asks to wait while it is limited or held out of order")
 	set.IntVar(&b.reserve, "reserve", 20, "reserve_percent of each account")
@@ -178,8 +180,8 @@ func (b *bench) check(set *flag.FlagSet) error {
 		return errors.New("-o: expected text or json")
 	case set.NArg() > 0:
 		return fmt.Errorf("%q is not expected: flags come after the scenario", set.Arg(0))
-	case b.limit <= 0 || b.latency < 0 || b.jobDelay < 0 || b.reserve < 0 || b.reserve > 95 || b.retryAfter < 1:
-		return errors.New("expected -limit over 0, -latency and -job-delay not negative, -reserve 0 to 95, -retry-after of 1 or more")
+	case b.limit <= 0 || b.latency < 0 || b.jobDelay < 0 || b.reserve < 0 || b.reserve > 95 || b.retryAfter < 1 || b.procs < 1:
+		return errors.New("expected -limit over 0, -latency and -job-delay not negative, -reserve 0 to 95, -retry-after and -procs of 1 or more")
 	}
 	return nil
 }
@@ -196,7 +198,7 @@ func (b *bench) open(ctx context.Context, name string, n nature, p platform) (*r
 	}
 	b.report.set("nats-server sync_interval", sync)
 	b.report.set("Zendesk", fmt.Sprintf("%d accounts, %d calls a minute each (0: no limit), reserve %d %%, answers after %s; a bulk job takes %s", n.size, n.perMinute, n.reserve, n.latency, n.jobDelay))
-	b.report.set("workers", fmt.Sprintf("%d, with Redis: %t", n.workers, p.redis))
+	b.report.set("workers", fmt.Sprintf("%d, with Redis: %t; processors that each program may use at once: %d", n.workers, p.redis, p.procs))
 	way := "straight into the queue"
 	if p.ingest {
 		way = "webhooks through one ingest process"

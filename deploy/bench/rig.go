@@ -29,6 +29,7 @@ type platform struct {
 	redis    bool
 	ingest   bool // with an ingest process; without one events go straight into the queue
 	slots    int  // of each worker; 0 is the product's default
+	procs    int  // processors that each program may use at once
 }
 
 // rig is the product's processes with all that they stand on.
@@ -74,7 +75,7 @@ func openRig(ctx context.Context, n nature, p platform, dir string) (r *rig, err
 	}
 	starting, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	all, err := stand.LaunchNATS(servers, dir, filepath.Join(p.binaries, "nats-server"), stand.Settings{Sync: p.sync})
+	all, err := stand.LaunchNATS(servers, dir, filepath.Join(p.binaries, "nats-server"), stand.Settings{Sync: p.sync, Procs: p.procs})
 	if err != nil {
 		return r, err
 	}
@@ -136,7 +137,7 @@ func (r *rig) launch(name, role, zendesk string, seen func(string)) (*stand.Proc
 		"PASSERELLE_REDIS_URL=" + redis, "PASSERELLE_INGEST_ADDR=127.0.0.1:0", "PASSERELLE_CONSOLE_ADDR=127.0.0.1:0", "PASSERELLE_HEALTH_ADDR=127.0.0.1:0",
 		"PASSERELLE_LOG_LEVEL=info", "PASSERELLE_LOG_FORMAT=json", "PASSERELLE_DRAIN_TIMEOUT=" + drainTime.String(),
 		"PASSERELLE_SWEEP_EVERY=24h", // a sweep is not what is measured
-		zendeskVariable + "=" + zendesk,
+		zendeskVariable + "=" + zendesk, fmt.Sprintf("GOMAXPROCS=%d", r.procs),
 	}
 	if r.slots > 0 {
 		env = append(env, fmt.Sprintf("PASSERELLE_WORKER_SLOTS=%d", r.slots))
