@@ -126,6 +126,8 @@ func replayOne(ctx context.Context, q *queue.Queue, b queue.Buried) (replayed, e
 		r.Why = "it has its ticket meanwhile, so no other is made"
 	case queue.ReplayGone:
 		r.Why = "it was replayed or discarded meanwhile"
+	case queue.ReplayWaits:
+		r.Why = "an event of its conversation is still in the queue: the dead letter stays"
 	case queue.ReplayStored:
 	}
 	return r, err
@@ -182,13 +184,15 @@ func (r *replay) run(ctx context.Context) error {
 	}
 	bar.end()
 	summary := r.summary()
-	switch unknown := r.results[resultUnknown]; {
+	switch unknown, wait := r.results[resultUnknown], r.results[string(queue.ReplayWaits)]; {
 	case ctx.Err() != nil:
 		err = fmt.Errorf("interrupted: %s; call it again to go on with the rest", summary)
 	case err != nil:
 		err = fmt.Errorf("stopped: %s: %w", summary, err)
 	case unknown > 0:
 		err = fmt.Errorf("%d of the ids are of no dead letter", unknown)
+	case wait > 0:
+		err = fmt.Errorf("%d dead letters stay, because their conversations are still in the queue; replay them again in a minute", wait)
 	}
 	err = errors.Join(err, out.end())
 	if !r.std.json && ctx.Err() == nil {
@@ -228,7 +232,8 @@ func (r *replay) summary() string {
 		} else {
 			text += fmt.Sprintf(", %d %s", r.results[word], map[string]string{
 				string(queue.ReplayStored): "replayed", string(queue.ReplayCreated): "had their ticket already", string(queue.ReplayGone): "were gone",
-				resultUnknown: "unknown",
+				string(queue.ReplayWaits): "stay, because their conversations are still in the queue",
+				resultUnknown:             "unknown",
 			}[word])
 		}
 	}

@@ -29,9 +29,15 @@ const (
 // as a duplicate for ten minutes, and one subject for each end of a conversation does as long as that waits. One that
 // comes even later finds the ledger.
 func (q *Queue) Publish(ctx context.Context, e ticket.Event) (Stored, error) {
+	stored, _, err := q.publish(ctx, e)
+	return stored, err
+}
+
+// publish tells of a duplicate, too, whether it is one because an event of its subject is still in the queue.
+func (q *Queue) publish(ctx context.Context, e ticket.Event) (stored Stored, pending bool, err error) {
 	body, err := json.Marshal(e)
 	if err != nil {
-		return 0, fmt.Errorf("store event: %w", err)
+		return 0, false, fmt.Errorf("store event: %w", err)
 	}
 	id := e.Key()
 	if e.Replays > 0 {
@@ -40,15 +46,15 @@ func (q *Queue) Publish(ctx context.Context, e ticket.Event) (Stored, error) {
 	ack, err := q.js.Publish(ctx, eventSubject(e), body, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
 	switch {
 	case err == nil && ack.Duplicate:
-		return Duplicate, nil
+		return Duplicate, false, nil
 	case err == nil:
-		return Accepted, nil
+		return Accepted, false, nil
 	case stillPending(err):
-		return Duplicate, nil
+		return Duplicate, true, nil
 	case full(err):
-		return 0, fmt.Errorf("store event: %w: %w", ErrFull, err)
+		return 0, false, fmt.Errorf("store event: %w: %w", ErrFull, err)
 	default:
-		return 0, fmt.Errorf("store event: %w", err)
+		return 0, false, fmt.Errorf("store event: %w", err)
 	}
 }
 

@@ -49,6 +49,43 @@ func TestAReplaySeesWhatHappenedMeanwhile(t *testing.T) {
 	}
 }
 
+// The letter of an event is written before the event leaves the queue, which takes no second one of its subject.
+func TestAReplayDoesNotGetLostBehindItsOwnEvent(t *testing.T) {
+	q, _ := open(t)
+	publish(t, q, closed("c1"), queue.Accepted)
+	r, err := q.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	d := take(t, r)
+	if err := q.Bury(t.Context(), ticket.Bury(d.Event, &ticket.Failure{Reason: ticket.ReasonRejected}, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	letter := letters(t, q, queue.Filter{})[0]
+	if got, _, err := q.Replay(t.Context(), letter, time.Now()); got != queue.ReplayWaits || err != nil {
+		t.Fatalf("while its event is in the queue: %q, %v", got, err)
+	}
+	if left := letters(t, q, queue.Filter{}); len(left) != 1 {
+		t.Fatalf("letters left: %+v", left)
+	}
+	done := make(chan error)
+	go func() { done <- d.Done(t.Context()) }()
+	got, _, err := q.Replay(t.Context(), letter, time.Now())
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got != queue.ReplayStored || err != nil {
+		t.Fatalf("once its event leaves the queue: %q, %v", got, err)
+	}
+	if again := take(t, r); again.Event.Replays != 1 {
+		t.Errorf("event = %+v", again.Event)
+	}
+	if left := letters(t, q, queue.Filter{}); len(left) != 0 {
+		t.Errorf("letters left: %+v", left)
+	}
+}
+
 // A replay may die again at once: its new dead letter must not be part of the same run, which would never end.
 func TestAWalkEndsWhereItBegan(t *testing.T) {
 	q, _ := open(t)
