@@ -23,8 +23,8 @@ const (
 )
 
 const (
-	replayWaits = 5 * time.Second
-	replayAgain = 50 * time.Millisecond
+	replayPatience = 5 * time.Second
+	replayAgain    = 50 * time.Millisecond
 )
 
 // Replay puts the event back into the queue and only then takes the dead letter away; when the conversation's ticket
@@ -59,7 +59,7 @@ func (q *Queue) Replay(ctx context.Context, b Buried, now time.Time) (Replayed, 
 
 // putBack publishes a revived event. It gives up after a while when another of its subject is still pending.
 func (q *Queue) putBack(ctx context.Context, e ticket.Event) (pending bool, err error) {
-	patience, cancel := context.WithTimeout(ctx, replayWaits)
+	patience, cancel := context.WithTimeout(ctx, replayPatience)
 	defer cancel()
 	tick := time.NewTicker(replayAgain)
 	defer tick.Stop()
