@@ -51,6 +51,16 @@ func publish(t *testing.T, q *queue.Queue, e ticket.Event, want queue.Stored) {
 	}
 }
 
+func receive(t *testing.T, q *queue.Queue) *queue.Receiver {
+	t.Helper()
+	r, err := q.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
 func take(t *testing.T, r *queue.Receiver) queue.Delivery {
 	t.Helper()
 	d, err := r.Next(t.Context(), 1)
@@ -67,11 +77,7 @@ func TestAnEventIsDeliveredOnceItIsStored(t *testing.T) {
 	score := 4
 	answer := ticket.Event{ID: "s1", Kind: ticket.KindSatisfaction, ConversationID: "c1", Account: "acme", Satisfaction: &ticket.Satisfaction{Score: &score}}
 	publish(t, q, answer, queue.Accepted)
-	r, err := q.Receive(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := receive(t, q)
 	first := take(t, r)
 	if first.Event.ConversationID != "c1" || first.Tries != 1 {
 		t.Errorf("first = %+v", first)
@@ -154,11 +160,7 @@ func TestAMessageThatCannotBeReadBecomesADeadLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish(t, q, closed("c1"), queue.Accepted)
-	r, err := q.Receive(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := receive(t, q)
 	if _, err := r.Next(t.Context(), 1); !errors.Is(err, queue.ErrUnreadable) {
 		t.Errorf("error = %v, want ErrUnreadable", err)
 	}
@@ -239,11 +241,7 @@ func TestDeadLetters(t *testing.T) {
 func TestReplayPutsTheEventBackWithinTheDedupeWindow(t *testing.T) {
 	q, _ := open(t)
 	publish(t, q, closed("c1"), queue.Accepted)
-	r, err := q.Receive(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := receive(t, q)
 	now := time.Unix(5000, 0).UTC()
 	for i := range 2 {
 		d := take(t, r)
@@ -474,11 +472,7 @@ func TestRefreshTokensOutliveARestartAndAreReplacedInTurn(t *testing.T) {
 // The client of NATS asks for the next message in a goroutine of its own, and may forget to when that is slow.
 func TestNoEventRestsWhileSomebodyWaits(t *testing.T) {
 	q, _ := open(t)
-	r, err := q.Receive(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := receive(t, q)
 	const events = 2000
 	go func() {
 		for i := range events {

@@ -39,11 +39,7 @@ func TestAReplaySeesWhatHappenedMeanwhile(t *testing.T) {
 	if got, _, err := q.Replay(t.Context(), read[3], now); got != queue.ReplayGone || err != nil {
 		t.Errorf("a second replay of the same: %q, %v", got, err)
 	}
-	r, err := q.Receive(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := receive(t, q)
 	if d := take(t, r); d.Event.ConversationID != "sound" || d.Event.Replays != 1 {
 		t.Errorf("event = %+v", d.Event)
 	}
@@ -53,11 +49,7 @@ func TestAReplaySeesWhatHappenedMeanwhile(t *testing.T) {
 func TestAReplayDoesNotGetLostBehindItsOwnEvent(t *testing.T) {
 	q, _ := open(t)
 	publish(t, q, closed("c1"), queue.Accepted)
-	r, err := q.Receive(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := receive(t, q)
 	d := take(t, r)
 	if err := q.Bury(t.Context(), ticket.Bury(d.Event, &ticket.Failure{Reason: ticket.ReasonRejected}, time.Now())); err != nil {
 		t.Fatal(err)

@@ -22,11 +22,7 @@ func TestStock(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("before a worker ran", queue.Stock{Pending: 2, DeadLetters: 1})
-	r, err := q.Receive(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := receive(t, q)
 	take(t, r)
 	check("one is taken up", queue.Stock{Pending: 1, InWork: 1, DeadLetters: 1})
 }
