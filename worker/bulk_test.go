@@ -124,8 +124,8 @@ func (d *depot) hold(t *testing.T, n int) {
 	}
 }
 
-// settled waits until nothing is held any more, rings the alarm meanwhile, and moves the clock by each time.
-func (d *depot) settled(t *testing.T, n int, each time.Duration) {
+// emptied waits until nothing is held any more, rings the alarm meanwhile, and moves the clock by each time.
+func (d *depot) emptied(t *testing.T, each time.Duration) {
 	t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -139,7 +139,7 @@ func (d *depot) settled(t *testing.T, n int, each time.Duration) {
 			t.Fatal(err)
 		}
 		if len(held) == 0 && len(left) == 0 {
-			break
+			return
 		}
 		d.move(each)
 		if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
@@ -151,6 +151,21 @@ func (d *depot) settled(t *testing.T, n int, each time.Duration) {
 			t.Fatalf("still held: %v, and in bulk jobs: %+v", held, left)
 		}
 	}
+}
+
+// settled waits until nothing is held any more: n conversations have a ticket, and nobody else.
+func (d *depot) settled(t *testing.T, n int, each time.Duration) {
+	t.Helper()
+	d.emptied(t, each)
+	if all := d.known(t, n); all != n {
+		t.Errorf("%d conversations have a ticket, want %d", all, n)
+	}
+}
+
+// known looks whether the ledger knows the one ticket of each of n conversations. It gives how many external ids have a
+// ticket in the account.
+func (d *depot) known(t *testing.T, n int) int {
+	t.Helper()
 	seen := map[string]int{}
 	for _, made := range d.account.Tickets() {
 		seen[made.ExternalID]++
@@ -168,9 +183,7 @@ func (d *depot) settled(t *testing.T, n int, each time.Duration) {
 			t.Errorf("the ledger says that %s is ticket %d, it is %d", id, entry.ID, got[0].ID)
 		}
 	}
-	if len(seen) != n {
-		t.Errorf("%d conversations have a ticket, want %d", len(seen), n)
-	}
+	return len(seen)
 }
 
 // right looks at each ticket: whoever made it, it is the visitor's, solved, private and on the site's form.

@@ -35,26 +35,9 @@ func TestAJobWhoseAnswerWasLostIsRecognised(t *testing.T) {
 			d.account.Fault(simzendesk.Fault{Kind: simzendesk.ResetAfter, Path: "/api/v2/tickets/create_many", Times: 1})
 			d.hold(t, n)
 			d.work(t, BulkTerms{Jobs: 10})
-			eventually(t, "all have a ticket that the ledger knows", func() bool {
-				if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
-					t.Fatal(err)
-				}
-				held, err := d.queue.Holding(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				left, err := d.queue.Batches(t.Context(), "acme")
-				return err == nil && len(held)+len(left) == 0
-			})
-			if all := len(d.account.Tickets()); all != n+others {
-				t.Errorf("%d tickets, want %d", all, n+others)
-			}
-			for i := range n {
-				id := ticket.ExternalID(fmt.Sprintf("c%d", i))
-				entry, _, err := d.queue.Look(t.Context(), ticket.JobOf(fmt.Sprintf("c%d", i)))
-				if got := d.account.TicketByExternalID(id); err != nil || len(got) != 1 || got[0].ID != entry.ID {
-					t.Errorf("%s: ledger %+v, %v; tickets %+v", id, entry, err, got)
-				}
+			d.emptied(t, 0)
+			if ids, all := d.known(t, n), len(d.account.Tickets()); ids != n+others || all != n+others {
+				t.Errorf("%d tickets of %d external ids, want %d", all, ids, n+others)
 			}
 			if _, calls := d.calls(); calls["GET /api/v2/tickets"] > 0 || calls["POST /api/v2/tickets"] != 1 {
 				t.Errorf("tickets are looked up or made one by one: %v", calls)
