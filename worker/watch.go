@@ -155,6 +155,7 @@ func (b *bulk) look(ctx context.Context) error {
 		return nil
 	}
 	found, err := b.poll(ctx, slices.Sorted(maps.Keys(watched)))
+	latest := b.latest(ctx)
 	for id, j := range watched {
 		at, known := found[id]
 		age := b.now().Sub(j.SentAt)
@@ -166,7 +167,7 @@ func (b *bulk) look(ctx context.Context) error {
 			b.wait.Go(func() { b.settle(ctx, id, j, at) })
 		case err == nil && !known && age > b.BulkDoubt, age > bulkForgotten:
 			b.forget(id)
-			b.doubt(ctx, j.Batch, b.latest(ctx))
+			b.doubt(ctx, j.Batch, latest)
 		}
 	}
 	return err
