@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -96,14 +95,7 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 func (s *fairness) meet(ctx context.Context, b *bench, r *rig, o *outcome) ([]sent, error) {
 	each := 2 * s.workers
 	b.sayf("%d more tickets in each account, so that each worker knows it", each)
-	all, err := r.send(ctx, load{rate: s.rate * (1 - s.share), count: each * s.accounts, choose: inTurn(0, s.accounts), generator: r.mixed})
-	if err != nil {
-		return nil, err
-	}
-	if left := o.settle(ctx, all, time.Minute); left > 0 {
-		return all, errors.Join(errNotSettled, fmt.Errorf("%d of %d conversations have no ticket after the workers met the accounts", left, len(all)))
-	}
-	return all, nil
+	return r.sendAndSettle(ctx, o, load{rate: s.rate * (1 - s.share), count: each * s.accounts, choose: inTurn(0, s.accounts), generator: r.mixed})
 }
 
 // with runs the rounds with one kind of trouble.

@@ -146,9 +146,10 @@ func cpuSeconds(pid int) float64 {
 func quieten(conversations int) {
 	var now runtime.MemStats
 	runtime.ReadMemStats(&now)
-	room := (kibOf("/proc/meminfo", "MemAvailable:")<<10 + now.HeapIdle - now.HeapReleased) / 2
+	have := now.HeapIdle - now.HeapReleased
+	room := (kibOf("/proc/meminfo", "MemAvailable:")<<10 + have) / 2
 	need := min(room, uint64(max(conversations, 0))*perConversation)
-	if have := now.HeapIdle - now.HeapReleased; have < need {
+	if have < need {
 		debug.SetGCPercent(-1)
 		touch(need - have)
 	}

@@ -90,7 +90,12 @@ const warmRate = 40
 // warm makes that many tickets in each account, so that tokens, forms and agents are known.
 func (r *rig) warm(ctx context.Context, b *bench, o *outcome, each int) ([]sent, error) {
 	b.sayf("warming up: %d tickets in each of %d accounts", each, r.size)
-	all, err := r.send(ctx, load{rate: warmRate, count: each * r.size, choose: inTurn(0, r.size), generator: r.archive})
+	return r.sendAndSettle(ctx, o, load{rate: warmRate, count: each * r.size, choose: inTurn(0, r.size), generator: r.archive})
+}
+
+// sendAndSettle lets conversations end, of which each must have its ticket before anything is measured.
+func (r *rig) sendAndSettle(ctx context.Context, o *outcome, l load) ([]sent, error) {
+	all, err := r.send(ctx, l)
 	if err != nil {
 		return nil, err
 	}
