@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -95,6 +96,34 @@ func TestAnEventIsNotHeldBeforeItsClosingFormIsKnown(t *testing.T) {
 		o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false)
 		if o.Result != step.result || o.After != step.after || e.Escalated != step.escalated {
 			t.Errorf("%+v: %s after %s, escalated %t", step, o.Result, o.After, e.Escalated)
+		}
+	}
+}
+
+// An escalated conversation does not wait behind the backlog's use of the account's calls. It does wait when the account
+// has refused a call: it would be refused too.
+func TestAnEscalationGoesAheadOfOurOwnCountOnly(t *testing.T) {
+	for _, step := range []struct {
+		status int
+		want   ticket.Result
+	}{{0, ticket.ResultCreated}, {http.StatusTooManyRequests, ticket.ResultHeld}} {
+		world, q := newTown(), openQueue(t)
+		read := world.read
+		world.read = func(id string) (ticket.Conversation, error) {
+			c, err := read(id)
+			c.ClosingForm.Escalate = true
+			return c, err
+		}
+		w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
+		f := accountDown()
+		f.Limited, f.After, f.Detail.Status = true, time.Minute, step.status
+		w.gates.fail(f)
+		e := closed("c1")
+		if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != step.want || !e.Escalated {
+			t.Errorf("status %d: %s, escalated %t", step.status, o.Result, e.Escalated)
+		}
+		if _, noted, err := q.Look(t.Context(), e.Job()); err != nil || noted != (step.want == ticket.ResultCreated) {
+			t.Errorf("status %d: noted in the ledger: %t, %v", step.status, noted, err)
 		}
 	}
 }
