@@ -109,6 +109,17 @@ func (g *gates) closed(name string) bool {
 	return at.down() || at != nil && g.now().Before(at.until)
 }
 
+// refused tells until when an account takes no call as it said itself; the zero time for one that did not. Its alarm may
+// ring before, when an event that came live was refused meanwhile: a call would wait for that time, and a lane with it.
+func (g *gates) refused(name string) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at := g.all[name]; at != nil && at.state == queue.LaneLimited && !waitsItsTurn(at.last) {
+		return at.until
+	}
+	return time.Time{}
+}
+
 // until tells when a gate opens that is shut; the zero time for one that was not.
 func (g *gates) until(name string) time.Time {
 	g.mu.Lock()

@@ -73,6 +73,9 @@ func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, 
 	if w.pauses.paused(account) {
 		return w.now().Add(pausedLook), nil
 	}
+	if until := w.gates.refused(queue.LaneGate(account)); until.After(w.now().Add(alarmSlack)) {
+		return until, nil
+	}
 	l := &lane{
 		Worker: w, account: account, fetch: fetch, work: work, deadline: w.now().Add(w.LaneQuantum), slots: make(chan struct{}, w.LaneSlots),
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -58,5 +59,32 @@ func probeOnceForEachWait(t *testing.T, f *ticket.Failure) {
 	}
 	if !w.gates.down(f.Gate) {
 		t.Error("the account counts as open")
+	}
+}
+
+// An account that has named a time is not called before it, though its alarm rings: a live event was refused meanwhile.
+func TestALimitedAccountIsNotProbedBeforeItsTime(t *testing.T) {
+	q, world := openQueue(t), newTown()
+	calls := 0
+	world.fail = func(string) error {
+		calls++
+		return nil
+	}
+	d := deliverer(world, q, Settings{})
+	begin := time.Now()
+	ahead := putAhead(d, begin)
+	if err := q.Hold(t.Context(), closed("c1"), d.now()); err != nil {
+		t.Fatal(err)
+	}
+	w := New(q, d, zerolog.Nop(), nil)
+	f := accountDown()
+	f.Limited, f.After, f.Detail.Status = true, 5*time.Second, http.StatusTooManyRequests
+	until, _ := w.gates.fail(f)
+	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.Equal(until) || calls != 0 {
+		t.Fatalf("again in %s, want %s; %d calls; %v", next.Sub(begin), until.Sub(begin), calls, err)
+	}
+	ahead.Store(int64(until.Sub(begin) - alarmSlack/2))
+	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.IsZero() || calls != 1 {
+		t.Errorf("at its time: again at %s; %d calls; %v", next, calls, err)
 	}
 }
