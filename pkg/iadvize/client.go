@@ -40,6 +40,8 @@ type Client struct {
 	c      Connection
 	http   *resty.Client
 	tokens *token.Source
+
+	together together
 }
 
 // NewClient makes a client. It calls nobody. The store shares the token with other processes and may be nil.

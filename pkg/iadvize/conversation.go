@@ -41,13 +41,6 @@ func (c *Client) Read(ctx context.Context, id string) (ticket.Conversation, erro
 	return out, nil
 }
 
-// ClosingForm gives a conversation's closing form alone, which is a small part of what Read reads. Its errors are those
-// of Read.
-func (c *Client) ClosingForm(ctx context.Context, id string) (ticket.ClosingForm, error) {
-	node, err := c.node(ctx, closingFormQuery, "ClosingForm", id, "")
-	return node.ClosingForm.closingForm(), err
-}
-
 // node asks for a conversation by an operation of a document.
 func (c *Client) node(ctx context.Context, document, operation, id, after string) (conversationNode, error) {
 	variables := map[string]any{"id": id}

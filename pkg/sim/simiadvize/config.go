@@ -32,6 +32,8 @@ type Config struct {
 	// MissingFields are taken out of the schema, as "Conversation.customData": a platform whose schema differs. A field
 	// of an interface goes from the types that implement it too.
 	MissingFields []string
+	// OneConversation: a query for several conversations is refused as a whole. It is not documented whether it is taken.
+	OneConversation bool
 	// NoIntrospection: __schema and __type answer null.
 	NoIntrospection bool
 	// UnreadableProjects are those that the API users may not read: to ask for their conversations is a GraphQL error,

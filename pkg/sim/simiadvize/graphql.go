@@ -32,6 +32,10 @@ func (s *Server) serveGraphQL(w http.ResponseWriter, r *http.Request, body []byt
 		return
 	}
 	s.countOperation(query.OperationName, query.Query)
+	if s.cfg.OneConversation && strings.Count(query.Query, "conversation(") > 1 {
+		answer(w, http.StatusBadRequest, graphqlErrors("the query is too complex"))
+		return
+	}
 	schema := s.schemas["ha"]
 	if strings.EqualFold(r.URL.Query().Get("platform"), "sd") {
 		schema = s.schemas["sd"]
