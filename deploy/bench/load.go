@@ -42,6 +42,10 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 	slots := make(chan struct{}, inFlight)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	ready := make([]simiadvize.Conversation, n) // before: to think them up takes the processors from what is measured
+	for i := range ready {
+		ready[i] = r.conversation(l.generator, l.choose(i))
+	}
 	quieten(n)
 	var wait sync.WaitGroup
 	began := time.Now()
@@ -62,8 +66,8 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 		}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			at := l.choose(i)
-			c, err := r.converse(l.generator, at)
+			at, c := l.choose(i), ready[i]
+			err := r.iadvize.Add(c)
 			if err == nil {
 				err = r.store(ctx, at, c)
 			}

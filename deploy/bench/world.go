@@ -136,15 +136,15 @@ func (w *world) close() {
 	}
 }
 
-// converse lets a conversation end at a site, now. Its closing form is there at once: one that is late is waited for, and
-// a benchmark is not about that.
-func (w *world) converse(g *traffic.Generator, at int) (simiadvize.Conversation, error) {
+// conversation makes one that has just ended at a site. Its closing form is there at once: one that is late is waited for,
+// and a benchmark is not about that.
+func (w *world) conversation(g *traffic.Generator, at int) simiadvize.Conversation {
 	s := w.sites[at]
 	c := g.Conversation(traffic.Site{Platform: "ha", ProjectID: s.ProjectID, Locale: "fr", AgentEmails: s.agents})
 	if c.ClosingForm == nil {
 		c.ClosingForm = []simiadvize.FormValue{}
 	}
-	return c, w.iadvize.Add(c)
+	return c
 }
 
 var configuration = template.Must(template.New("configuration").Parse(`iadvize:
