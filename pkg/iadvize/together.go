@@ -39,7 +39,7 @@ type formAnswer struct {
 // others want at the same time in the same query, and waits a tenth of a second for them. Its errors are those of Read.
 func (c *Client) ClosingForm(ctx context.Context, id string) (ticket.ClosingForm, error) {
 	w := &wanted{id: id, answer: make(chan formAnswer, 1)}
-	if !isUUID(id) || !c.join(w) { // an id of another form would have the whole query refused
+	if !isUUID(id) || !c.join(w) { //nolint:contextcheck // the others wait for it too; an id of another form would have it all refused
 		return c.closingForm(ctx, id)
 	}
 	select {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"passerelle/pkg/queue"
 )
 
 // An event that waits a moment only must not wait for the alarm of one that waits long.
@@ -28,4 +30,34 @@ func TestTheEarlierAlarmCounts(t *testing.T) {
 	if run, err := runs.Next(soon); err != nil || run.Account != "acme" {
 		t.Fatalf("run %+v, %v", run, err)
 	}
+}
+
+// What one process remembers of an alarm is worth nothing once another one took its place.
+func TestAnAlarmThatWasReplacedIsReadAnew(t *testing.T) {
+	q, s := open(t)
+	other := connect(t, s)
+	rings := func(in time.Duration) {
+		t.Helper()
+		at, err := q.Alarm(t.Context(), "acme")
+		if d := time.Until(at) - in; err != nil || d.Abs() > 5*time.Second {
+			t.Fatalf("it rings in %s, %v; want %s", time.Until(at), err, in)
+		}
+	}
+	now := time.Now()
+	wake := func(q *queue.Queue, in time.Duration) {
+		t.Helper()
+		if err := q.Wake(t.Context(), "acme", now.Add(in)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wake(q, time.Hour)
+	wake(other, 2*time.Hour) // which reads it
+	rings(time.Hour)
+	if err := q.EndAlarm(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	wake(q, 3*time.Hour)
+	rings(3 * time.Hour)
+	wake(other, 2*time.Hour)
+	rings(2 * time.Hour)
 }

@@ -65,6 +65,8 @@ type Queue struct {
 	positions jetstream.KeyValue
 	lanes     jetstream.KeyValue
 	replicas  int
+
+	alarms alarms
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams, buckets and consumers. Settings

@@ -1,6 +1,12 @@
 package queue
 
-import "slices"
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // Compared gives the names of the streams that are compared at the start.
 func Compared() []string {
@@ -14,3 +20,14 @@ func Compared() []string {
 
 // Connected tells whether the client has a connection, as far as it has noticed.
 func (q *Queue) Connected() bool { return q.nc.IsConnected() }
+
+// Alarm tells when an account's alarm rings.
+func (q *Queue) Alarm(ctx context.Context, account string) (time.Time, error) {
+	at, _, err := q.alarm(ctx, account)
+	return at, err
+}
+
+// EndAlarm takes an account's alarm away, as if it had rung and been seen to.
+func (q *Queue) EndAlarm(ctx context.Context, account string) error {
+	return q.hold.Purge(ctx, jetstream.WithPurgeSubject(wakeSubject(account)))
+}

@@ -26,68 +26,6 @@ func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error
 	return q.Wake(ctx, e.Account, until)
 }
 
-// Wake sets the account's alarm clock, unless one is set that rings as early. It rings within a second of that time.
-func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
-	set, err := q.setAlarm(ctx, account, at, 0)
-	if set || err != nil {
-		return err
-	}
-	later, sequence, err := q.alarm(ctx, account)
-	if err != nil || !later.After(at.Add(alarmStep)) {
-		return err
-	}
-	_, err = q.setAlarm(ctx, account, at, sequence) // not set: it rang, or somebody else set it
-	return err
-}
-
-// alarmStep is how much earlier an alarm must be for its sake to be set anew. Alarms count whole seconds.
-const alarmStep = time.Second
-
-// setAlarm sets an alarm in the place of that one; 0 is none. It tells whether that was the last one.
-func (q *Queue) setAlarm(ctx context.Context, account string, at time.Time, last uint64) (set bool, err error) {
-	err = q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(last))
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("set the alarm clock of account %q: %w", account, err)
-	}
-	return true, nil
-}
-
-func (q *Queue) publishAlarm(ctx context.Context, account string, at time.Time, more ...jetstream.PublishOpt) error {
-	schedule := []jetstream.PublishOpt{jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(runSubject(account))}
-	_, err := q.js.Publish(ctx, wakeSubject(account), []byte(account), append(schedule, more...)...)
-	return err
-}
-
-// WakeNow rings the account's alarm at once, whatever it was set to, if the account holds anything.
-func (q *Queue) WakeNow(ctx context.Context, account string) error {
-	holds, err := q.holds(ctx, account)
-	if err != nil || !holds {
-		return err
-	}
-	if err := q.publishAlarm(ctx, account, time.Now()); err != nil {
-		return fmt.Errorf("wake account %q: %w", account, err)
-	}
-	return nil
-}
-
-// holds tells whether an account holds anything.
-func (q *Queue) holds(ctx context.Context, account string) (bool, error) {
-	for _, space := range heldSpaces {
-		there, err := holds(ctx, q.hold, space+accountToken(account)+".>")
-		if err != nil {
-			return false, fmt.Errorf("look whether account %q holds anything: %w", account, err)
-		}
-		if there {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // Run is an account's alarm that rang. Whoever has it works off the account's held events until Done. Two may do so at
 // once, when an alarm was set anew or its holder was stopped for a while: a held event must bear being delivered twice.
 type Run struct {

@@ -3,10 +3,8 @@ package queue
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -75,20 +73,4 @@ func (q *Queue) Trace(ctx context.Context, conversationID string) (Trace, error)
 	}
 	t.Entry, t.Found, err = q.Look(ctx, ticket.JobOf(conversationID))
 	return t, err
-}
-
-// alarm gives when the account's alarm clock rings, and the sequence of its message; zeros when none is set.
-func (q *Queue) alarm(ctx context.Context, account string) (at time.Time, sequence uint64, err error) {
-	msg, err := q.hold.GetLastMsgForSubject(ctx, wakeSubject(account))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return at, 0, nil
-	}
-	if err != nil {
-		return at, 0, fmt.Errorf("read the alarm clock of account %q: %w", account, err)
-	}
-	at, err = time.Parse(time.RFC3339, strings.TrimPrefix(msg.Header.Get(jetstream.ScheduleHeader), "@at "))
-	if err != nil {
-		return time.Time{}, msg.Sequence, nil //nolint:nilerr // set by something else, in a form of its own
-	}
-	return at, msg.Sequence, nil
 }
