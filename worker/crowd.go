@@ -108,11 +108,25 @@ func (c *crowd) take(p *party) (*attendance, room) {
 	return place, roomFree
 }
 
-func (p *party) room(now time.Time) room {
-	oldest := time.Duration(0)
+// hangs tells whether nothing new begins at an account, live or of its backlog, because a delivery that began long ago has
+// no end.
+func (c *crowd) hangs(account string, backlog bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.all[partyName{account, backlog}]
+	return p != nil && p.oldest(c.now()) > hanging
+}
+
+// oldest is how long the delivery is in work that began first.
+func (p *party) oldest(now time.Time) (age time.Duration) {
 	for _, start := range p.started {
-		oldest = max(oldest, now.Sub(start))
+		age = max(age, now.Sub(start))
 	}
+	return age
+}
+
+func (p *party) room(now time.Time) room {
+	oldest := p.oldest(now)
 	switch {
 	case oldest > hanging:
 		return roomLate

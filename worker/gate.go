@@ -120,6 +120,14 @@ func (g *gates) refused(name string) time.Time {
 	return time.Time{}
 }
 
+// inTrouble tells whether an account failed, or refused a call, when it was tried last.
+func (g *gates) inTrouble(name string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := g.all[name]
+	return at != nil && !waitsItsTurn(at.last)
+}
+
 // until tells when a gate opens that is shut; the zero time for one that was not.
 func (g *gates) until(name string) time.Time {
 	g.mu.Lock()

@@ -76,6 +76,9 @@ func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, 
 	if until := w.gates.refused(queue.LaneGate(account)); until.After(w.now().Add(alarmSlack)) {
 		return until, nil
 	}
+	if w.crowd.hangs(queue.LaneGate(account), true) { // it would wait for a place, and hold a lane meanwhile
+		return w.now().Add(hanging), nil
+	}
 	l := &lane{
 		Worker: w, account: account, fetch: fetch, work: work, deadline: w.now().Add(w.LaneQuantum), slots: make(chan struct{}, w.LaneSlots),
 	}

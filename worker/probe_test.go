@@ -8,6 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"passerelle/pkg/limit"
+	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
 
@@ -86,5 +88,33 @@ func TestALimitedAccountIsNotProbedBeforeItsTime(t *testing.T) {
 	ahead.Store(int64(until.Sub(begin) - alarmSlack/2))
 	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.IsZero() || calls != 1 {
 		t.Errorf("at its time: again at %s; %d calls; %v", next, calls, err)
+	}
+}
+
+// A lane whose call hangs is not entered a second time: it would be held for nothing, and there are few.
+func TestALaneWhoseCallHangsIsLeftAlone(t *testing.T) {
+	q, world := openQueue(t), newTown()
+	d := deliverer(world, q, Settings{})
+	begin := time.Now()
+	ahead := putAhead(d, begin)
+	if err := q.Hold(t.Context(), closed("c1"), d.now()); err != nil {
+		t.Fatal(err)
+	}
+	w := New(q, d, zerolog.Nop(), nil)
+	place, ok := w.findPlace(t.Context(), errand{rank: limit.Backlog}, queue.LaneGate("acme"))
+	if !ok {
+		t.Fatal("no place")
+	}
+	ahead.Store(int64(hanging + time.Second))
+	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.Equal(d.now().Add(hanging)) {
+		t.Errorf("again in %s, want %s; %v", next.Sub(d.now()), hanging, err)
+	}
+	e := closed("c2") // live, which does not wait for what the lane does
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultCreated {
+		t.Errorf("live: %s, %v", o.Result, o.Failure)
+	}
+	place.leave(true)
+	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.IsZero() {
+		t.Errorf("after the call: again in %s; %v", next.Sub(d.now()), err)
 	}
 }

@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"math/rand/v2"
+	"time"
 
 	"passerelle/pkg/queue"
 )
@@ -40,6 +42,7 @@ func (w *Worker) run(fetch, work context.Context, run queue.Run) {
 	}
 	defer w.end(run.Account)
 	stop := queue.KeepWorking(run)
+	w.spread(fetch, run.Account)
 	next, err := w.drain(fetch, work, run.Account)
 	stop()
 	settle, cancel := context.WithTimeout(context.WithoutCancel(work), settleTime)
@@ -53,6 +56,20 @@ func (w *Worker) run(fetch, work context.Context, run queue.Run) {
 	if err != nil {
 		w.log.Warn().Err(err).Str("account", run.Account).Msg("cannot work off the held events; trying again")
 		_ = run.GiveBack()
+	}
+}
+
+// spread waits for a part of a second before an account in trouble is looked at. Alarms ring at whole seconds: those of all
+// accounts in trouble would be seen to in the same moment of each second, and the others' work would wait for that.
+func (w *Worker) spread(ctx context.Context, account string) {
+	if !w.gates.inTrouble(queue.LaneGate(account)) {
+		return
+	}
+	timer := time.NewTimer(rand.N(alarmSlack)) //nolint:gosec // apart, which needs no secrecy
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 

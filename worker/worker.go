@@ -156,7 +156,11 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	place, ok := w.findPlace(ctx, why, queue.LaneGate(e.Account))
 	if !ok {
 		f := crowded(e.Account)
-		return w.mustWait(*e, why, w.sort(ctx, e, f), f, crowdedWait)
+		wait := crowdedWait
+		if w.crowd.hangs(f.Gate, why.rank == limit.Backlog) {
+			wait = hanging
+		}
+		return w.mustWait(*e, why, w.sort(ctx, e, f), f, wait)
 	}
 	if probe {
 		w.gates.probe(queue.LaneGate(e.Account))
