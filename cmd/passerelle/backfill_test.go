@@ -10,6 +10,7 @@ import (
 )
 
 func TestBackfill(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	const missed = 30
 	for i := range missed {

@@ -145,19 +145,23 @@ type contractRow struct {
 }
 
 func TestWhatIsKnownOfZendesk(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server, err := embed.Start(embed.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
+	t.Cleanup(server.Close)
 	q, err := queue.Open(t.Context(), queue.Options{Server: server})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer q.Close()
+	t.Cleanup(q.Close)
 	for name, switches := range variants() {
-		t.Run(name, func(t *testing.T) { tryContract(t, q, switches) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tryContract(t, q, switches)
+		})
 	}
 }
 

@@ -38,6 +38,7 @@ func (w *town) lane(args ...string) changedLane {
 }
 
 func TestAnAccountIsPausedAndResumed(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.conversation(closedID, nil)
 	p := start(t, w.env, "serve")
@@ -139,6 +140,7 @@ func (w *town) get(url string) string {
 }
 
 func TestTheLanesOfAnAccountInTrouble(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.conversation(closedID, nil)
 	w.account.Fault(simzendesk.Fault{Kind: simzendesk.Unauthorized})
