@@ -2,7 +2,9 @@ package iadvize
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +15,7 @@ import (
 const (
 	gatherFor   = 100 * time.Millisecond // what waits for its account is in no hurry
 	gatherMost  = 25                     // in one query
-	togetherOff = 10 * time.Minute       // after a query for several failed, and one for one of them did not
+	togetherOff = 10 * time.Minute       // after a query for several was refused, and one for one of them was not
 )
 
 // together gathers what is asked of iAdvize at about the same time into one query. It is not documented whether iAdvize
@@ -93,17 +95,19 @@ func (c *Client) askFor(all []*wanted) {
 		if err == nil {
 			return
 		}
-		// One of them is not there, or iAdvize is in trouble, or it does not take several.
+		if nothingCanBeRead(err) {
+			fail(all, err)
+			return
+		}
+		// One of them is not there, or iAdvize does not take several.
 		form, alone := c.closingForm(ctx, all[0].id)
 		all[0].answer <- formAnswer{form, alone}
 		all = all[1:]
-		switch {
-		case nothingCanBeRead(alone):
-			for _, w := range all {
-				w.answer <- formAnswer{err: alone}
-			}
+		if nothingCanBeRead(alone) {
+			fail(all, alone)
 			return
-		case nothingCanBeRead(err):
+		}
+		if refusedAsQuery(err) && !refusedAsQuery(alone) {
 			c.together.turnOff()
 		}
 	}
@@ -117,9 +121,29 @@ func (c *Client) askFor(all []*wanted) {
 	each.Wait()
 }
 
+func fail(all []*wanted, err error) {
+	for _, w := range all {
+		w.answer <- formAnswer{err: err}
+	}
+}
+
+// nothingCanBeRead tells whether the connection is in trouble, whatever is asked for.
 func nothingCanBeRead(err error) bool {
 	f, ok := asFailure(err)
-	return ok && f.Trouble == ticket.TroubleAccount
+	return ok && f.Trouble == ticket.TroubleAccount && !refusedAsQuery(err)
+}
+
+// refusedAsQuery tells whether what failed may be the query and not the connection.
+func refusedAsQuery(err error) bool {
+	f, ok := asFailure(err)
+	if !ok || f.Trouble != ticket.TroubleAccount {
+		return false
+	}
+	switch f.Detail.Status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInternalServerError:
+		return true
+	}
+	return errors.Is(err, errSchema)
 }
 
 func (t *together) turnOff() {
