@@ -38,8 +38,9 @@ func crowded(account string) *ticket.Failure {
 // goesAhead tells whether an event whose gate is shut is tried all the same: an escalated conversation, whose account is
 // well and has few calls left as we count, some of them for such. Where the account itself has refused a call it would be
 // read, drawn and noted for nothing, and all of them would call in the moment in which the account takes calls again.
-func goesAhead(e ticket.Event, shut *ticket.Failure) bool {
-	return e.Escalated && waitsItsTurn(shut) && shut.Gate == queue.LaneGate(e.Account)
+func (w *Worker) goesAhead(e ticket.Event, shut *ticket.Failure) bool {
+	gate := queue.LaneGate(e.Account)
+	return e.Escalated && shut.Limited && shut.Gate == gate && !w.gates.refused(gate).After(w.now())
 }
 
 // sort finds out whether an event that has to wait for its account is an escalated conversation: among what waits those

@@ -118,6 +118,9 @@ func TestAnEscalationGoesAheadOfOurOwnCountOnly(t *testing.T) {
 		f := accountDown()
 		f.Limited, f.After, f.Detail.Status = true, time.Minute, step.status
 		w.gates.fail(f)
+		behind := *f // what was under way is turned away by our own count
+		behind.Detail.Status = 0
+		w.gates.fail(&behind)
 		e := closed("c1")
 		if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != step.want || !e.Escalated {
 			t.Errorf("status %d: %s, escalated %t", step.status, o.Result, e.Escalated)

@@ -38,6 +38,7 @@ type gate struct {
 	logged  bool // that it is limited
 	last    *ticket.Failure
 	told    time.Time // until when it is shut as the others were told
+	refused time.Time // until then the account takes no call, as it said itself
 }
 
 const (
@@ -109,13 +110,14 @@ func (g *gates) closed(name string) bool {
 	return at.down() || at != nil && g.now().Before(at.until)
 }
 
-// refused tells until when an account takes no call as it said itself; the zero time for one that did not. Its alarm may
-// ring before, when an event that came live was refused meanwhile: a call would wait for that time, and a lane with it.
+// refused tells until when an account takes no call as it said itself; the zero time for one that did not, or for a moment
+// only. Its alarm may ring before, when an event that came live was refused meanwhile: a call would wait for that time, and
+// a lane with it.
 func (g *gates) refused(name string) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if at := g.all[name]; at != nil && at.state == queue.LaneLimited && !waitsItsTurn(at.last) {
-		return at.until
+	if at := g.all[name]; at != nil {
+		return at.refused
 	}
 	return time.Time{}
 }
@@ -125,7 +127,7 @@ func (g *gates) inTrouble(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	at := g.all[name]
-	return at != nil && !waitsItsTurn(at.last)
+	return at.down() || at != nil && !at.refused.IsZero()
 }
 
 // until tells when a gate opens that is shut; the zero time for one that was not.
@@ -191,6 +193,9 @@ func (at *gate) limit(now time.Time, wait time.Duration, refused bool) (news boo
 	}
 	if refused && !now.Before(at.until) {
 		wait = later(wait)
+	}
+	if until := now.Add(wait); refused && wait >= limitTold && until.After(at.refused) {
+		at.refused = until
 	}
 	if until := now.Add(wait); until.After(at.until) {
 		at.until = until

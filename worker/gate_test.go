@@ -256,3 +256,27 @@ func TestWhatAnOpenAccountHoldsWaitsForACall(t *testing.T) {
 		t.Errorf("long after, reports = %+v", r)
 	}
 }
+
+// The time that an account has named is the same for all processes, and what was turned away behind it does not hide it.
+func TestTheTimeThatAnAccountNamedHoldsEverywhere(t *testing.T) {
+	now := time.Now()
+	clock := func() time.Time { return now }
+	var told []queue.GateNews
+	here := newGates("here", clock, func(n queue.GateNews) { told = append(told, n) })
+	there := newGates("there", clock, func(queue.GateNews) {})
+	const gate = "zendesk/acme"
+	until, _ := here.fail(&ticket.Failure{Gate: gate, Limited: true, After: 5 * time.Second, Detail: ticket.Detail{Status: 429}})
+	here.fail(&ticket.Failure{Gate: gate, Limited: true, After: time.Second})
+	for _, n := range told {
+		there.adopt(n)
+	}
+	for name, g := range map[string]*gates{"here": here, "there": there} {
+		if at := g.refused(gate); !at.Equal(until) || !g.inTrouble(gate) {
+			t.Errorf("%s: no call for %s, want %s; in trouble: %t", name, at.Sub(now), until.Sub(now), g.inTrouble(gate))
+		}
+	}
+	here.fail(&ticket.Failure{Gate: "zendesk/short", Limited: true, After: time.Second / 2, Detail: ticket.Detail{Status: 429}})
+	if at := here.refused("zendesk/short"); !at.IsZero() {
+		t.Errorf("after a moment's refusal: no call for %s", at.Sub(now))
+	}
+}

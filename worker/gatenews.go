@@ -46,6 +46,9 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 	if changed || until.After(at.until) || at.probing {
 		at.until = until
 	}
+	if n.State == queue.LaneLimited && n.Status != 0 {
+		at.refused = now.Add(n.Wait)
+	}
 	at.told = at.until
 	at.probing = false
 	at.last = &ticket.Failure{

@@ -149,7 +149,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 		shutting = names[1:] // it finds out about the account, and not about a connection
 	}
 	if f, until, shut := w.gates.shut(shutting...); shut && !w.late(*e) {
-		if known := w.sort(ctx, e, f); !goesAhead(*e, f) {
+		if known := w.sort(ctx, e, f); !w.goesAhead(*e, f) {
 			return w.mustWait(*e, why, known, f, until.Sub(start))
 		}
 	}
