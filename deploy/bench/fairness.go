@@ -105,8 +105,9 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 	for round := range s.rounds {
 		name := fmt.Sprintf("%s, round %d", trouble, round+1)
 		b.sayf("%s: without the sick accounts", name)
-		from := r.effort(ctx)
-		without, err := r.send(ctx, load{rate: s.rate * (1 - s.share), span: s.span, choose: inTurn(s.sick, s.accounts), generator: r.mixed})
+		var from effort
+		begin := func() { from = r.effort(ctx) }
+		without, err := r.send(ctx, load{rate: s.rate * (1 - s.share), span: s.span, choose: inTurn(s.sick, s.accounts), generator: r.mixed, begin: begin})
 		if err != nil {
 			return all, err
 		}
@@ -152,8 +153,9 @@ func (s *fairness) beside(ctx context.Context, b *bench, r *rig, trouble string,
 	for _, a := range r.accounts[:s.sick] {
 		defer a.Fault(f)()
 	}
-	from := r.effort(ctx)
-	all, err = r.send(ctx, load{rate: s.rate, span: s.span, choose: s.choice(round), generator: r.mixed})
+	var from effort
+	begin := func() { from = r.effort(ctx) }
+	all, err = r.send(ctx, load{rate: s.rate, span: s.span, choose: s.choice(round), generator: r.mixed, begin: begin})
 	b.report.spent(name+", beside: ", from, r.effort(ctx), len(all))
 	return all, time.Now(), err
 }

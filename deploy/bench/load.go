@@ -26,6 +26,7 @@ type load struct {
 	count     int // instead of span, if it is not 0
 	choose    func(i int) int
 	generator *traffic.Generator
+	begin     func() // called when all is ready, before the first event; may be nil
 }
 
 // inFlight bounds the conversations that are on their way into the queue.
@@ -46,7 +47,12 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 	for i := range ready {
 		ready[i] = r.conversation(l.generator, l.choose(i))
 	}
-	quieten(n)
+	if n > 1 { // one alone is sent while others are measured
+		quieten(n)
+	}
+	if l.begin != nil {
+		l.begin()
+	}
 	var wait sync.WaitGroup
 	began := time.Now()
 	for i := range all {

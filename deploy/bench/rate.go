@@ -50,8 +50,10 @@ func (s *rate) run(ctx context.Context, b *bench) error {
 			return fmt.Errorf("-rates: expected numbers over 0, not %q", text)
 		}
 		b.sayf("%.0f events a second for %s", events, s.span)
-		from, began := r.effort(ctx), time.Now()
-		list, err := r.send(ctx, load{rate: events, span: s.span, choose: inTurn(0, n.size), generator: r.mixed})
+		var from effort
+		var began time.Time
+		begin := func() { from, began = r.effort(ctx), time.Now() }
+		list, err := r.send(ctx, load{rate: events, span: s.span, choose: inTurn(0, n.size), generator: r.mixed, begin: begin})
 		if err != nil {
 			return err
 		}

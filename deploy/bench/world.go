@@ -136,7 +136,7 @@ func (w *world) close() {
 	}
 }
 
-// conversation makes one that has just ended at a site. Its closing form is there at once: one that is late is waited for,
+// conversation makes one that ends at a site, by its own dates now. Its closing form is there at once: one that is late is waited for,
 // and a benchmark is not about that.
 func (w *world) conversation(g *traffic.Generator, at int) simiadvize.Conversation {
 	s := w.sites[at]
