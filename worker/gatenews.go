@@ -46,8 +46,8 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 	if changed || until.After(at.until) || at.probing {
 		at.until = until
 	}
-	if n.State == queue.LaneLimited && n.Status != 0 {
-		at.refused = now.Add(n.Wait)
+	if named := now.Add(n.Wait); n.State == queue.LaneLimited && n.Status != 0 && named.After(at.refused) {
+		at.refused = named
 	}
 	at.told = at.until
 	at.probing = false
