@@ -139,7 +139,7 @@ func readArguments(args []string, usage io.Writer) (*bench, named, error) {
 		b := &bench{}
 		set := flag.NewFlagSet("bench "+name, flag.ContinueOnError)
 		set.SetOutput(usage)
-		b.flags(set)
+		b.flags(set, name)
 		s.flags(set)
 		if err := set.Parse(args); err != nil {
 			return nil, s, fmt.Errorf("flags: %w", err)
@@ -159,7 +159,11 @@ func readArguments(args []string, usage io.Writer) (*bench, named, error) {
 	return nil, named{}, flag.ErrHelp
 }
 
-func (b *bench) flags(set *flag.FlagSet) {
+func (b *bench) flags(set *flag.FlagSet, scenario string) {
+	procs := max(1, runtime.NumCPU()/2)
+	if scenario == "calls" { // one worker alone drains, and nats-server writes
+		procs = runtime.NumCPU()
+	}
 	set.StringVar(&b.output, "o", "text", "text or json")
 	set.StringVar(&b.binaries, "binaries", "", "folder with passerelle and nats-server; empty: they are built")
 	set.BoolVar(&b.keep, "keep", false, "keep the folder with logs and stores")
@@ -168,7 +172,7 @@ func (b *bench) flags(set *flag.FlagSet) {
 	set.DurationVar(&b.latency, "latency", 20*time.Millisecond, "of each answer of Zendesk, half of it for iAdvize")
 	set.DurationVar(&b.jobDelay, "job-delay", 15*time.Second, "how long a bulk job takes at Zendesk")
 	set.Int64Var(&b.seed, "seed", 1, "same seed, same conversations")
-	set.IntVar(&b.procs, "procs", max(1, runtime.NumCPU()/2), "processors that each program may use at once; with more programs than processors, one that takes all disturbs the others")
+	set.IntVar(&b.procs, "procs", procs, "processors that each program may use at once; with more programs at work than processors, one that takes all disturbs the others")
 	set.IntVar(&b.slots, "slots", 0, "PASSERELLE_WORKER_SLOTS; 0: the product's default")
 	set.IntVar(&b.retryAfter, "retry-after", 5, "seconds that an account asks to wait while it is limited or held out of order")
 	set.IntVar(&b.reserve, "reserve", 20, "reserve_percent of each account")
