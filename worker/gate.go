@@ -102,49 +102,40 @@ func (at *gate) age(now time.Time) {
 	}
 }
 
-// closed tells whether nothing is known to get through a gate. Nothing is let through to find out.
-func (g *gates) closed(name string) bool {
+// seen gives what is known of a gate. Of one that is open that is the zero gate, or times that are over.
+func (g *gates) seen(name string) gate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	at := g.all[name]
-	return at.down() || at != nil && g.now().Before(at.until)
+	if at := g.all[name]; at != nil {
+		return *at
+	}
+	return gate{}
+}
+
+// closed tells whether nothing is known to get through a gate. Nothing is let through to find out.
+func (g *gates) closed(name string) bool {
+	at := g.seen(name)
+	return at.down() || g.now().Before(at.until)
 }
 
 // refused tells until when an account takes no call as it said itself; the zero time for one that did not, or for a moment
 // only. Its alarm may ring before, when an event that came live was refused meanwhile: a call would wait for that time, and
 // a lane with it.
-func (g *gates) refused(name string) time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if at := g.all[name]; at != nil {
-		return at.refused
-	}
-	return time.Time{}
-}
+func (g *gates) refused(name string) time.Time { return g.seen(name).refused }
 
 // inTrouble tells whether an account failed, or refused a call, when it was tried last.
 func (g *gates) inTrouble(name string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	at := g.all[name]
-	return at.down() || at != nil && !at.refused.IsZero()
+	at := g.seen(name)
+	return at.down() || !at.refused.IsZero()
 }
 
 // until tells when a gate opens that is shut; the zero time for one that was not.
-func (g *gates) until(name string) time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if at := g.all[name]; at != nil {
-		return at.until
-	}
-	return time.Time{}
-}
+func (g *gates) until(name string) time.Time { return g.seen(name).until }
 
 // down tells whether a gate is shut for trouble, until something got through it.
 func (g *gates) down(name string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.all[name].down()
+	at := g.seen(name)
+	return at.down()
 }
 
 // fail shuts the gate that the failure names. It gives until when, and whether that is news for people. What was in work

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +13,19 @@ import (
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
+
+// holding gives a worker whose account holds conversations, and its clock.
+func holding(t *testing.T, q *queue.Queue, world *town, begin time.Time, ids ...string) (*Worker, *atomic.Int64) {
+	t.Helper()
+	d := deliverer(world, q, Settings{})
+	ahead := putAhead(d, begin)
+	for _, id := range ids {
+		if err := q.Hold(t.Context(), closed(id), d.now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return New(q, d, zerolog.Nop(), nil), ahead
+}
 
 // An account that is down is called once for each wait, which grows: also when its alarm rings a moment early, and when it
 // takes calls and does not answer.
@@ -32,21 +46,14 @@ func probeOnceForEachWait(t *testing.T, f *ticket.Failure) {
 		probes++
 		return f
 	}
-	d := deliverer(world, q, Settings{})
 	begin := time.Now()
-	ahead := putAhead(d, begin)
-	for _, id := range []string{"c1", "c2"} {
-		if err := q.Hold(t.Context(), closed(id), d.now()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w := New(q, d, zerolog.Nop(), nil)
+	w, ahead := holding(t, q, world, begin, "c1", "c2")
 	for run := range 6 {
 		lasted := time.Duration(0)
 		if at := w.gates.all[f.Gate]; at != nil {
-			lasted = d.now().Sub(at.since)
+			lasted = w.now().Sub(at.since)
 		}
-		start := d.now()
+		start := w.now()
 		next, err := w.drain(t.Context(), t.Context(), "acme")
 		if err != nil {
 			t.Fatal(err)
@@ -72,13 +79,8 @@ func TestALimitedAccountIsNotProbedBeforeItsTime(t *testing.T) {
 		calls++
 		return nil
 	}
-	d := deliverer(world, q, Settings{})
 	begin := time.Now()
-	ahead := putAhead(d, begin)
-	if err := q.Hold(t.Context(), closed("c1"), d.now()); err != nil {
-		t.Fatal(err)
-	}
-	w := New(q, d, zerolog.Nop(), nil)
+	w, ahead := holding(t, q, world, begin, "c1")
 	f := accountDown()
 	f.Limited, f.After, f.Detail.Status = true, 5*time.Second, http.StatusTooManyRequests
 	until, _ := w.gates.fail(f)
@@ -97,20 +99,15 @@ func TestALimitedAccountIsNotProbedBeforeItsTime(t *testing.T) {
 // A lane whose call hangs is not entered a second time: it would be held for nothing, and there are few.
 func TestALaneWhoseCallHangsIsLeftAlone(t *testing.T) {
 	q, world := openQueue(t), newTown()
-	d := deliverer(world, q, Settings{})
 	begin := time.Now()
-	ahead := putAhead(d, begin)
-	if err := q.Hold(t.Context(), closed("c1"), d.now()); err != nil {
-		t.Fatal(err)
-	}
-	w := New(q, d, zerolog.Nop(), nil)
+	w, ahead := holding(t, q, world, begin, "c1")
 	place, ok := w.findPlace(t.Context(), errand{rank: limit.Backlog}, queue.LaneGate("acme"))
 	if !ok {
 		t.Fatal("no place")
 	}
 	ahead.Store(int64(hanging + time.Second))
-	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.Equal(d.now().Add(hanging)) {
-		t.Errorf("again in %s, want %s; %v", next.Sub(d.now()), hanging, err)
+	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.Equal(w.now().Add(hanging)) {
+		t.Errorf("again in %s, want %s; %v", next.Sub(w.now()), hanging, err)
 	}
 	e := closed("c2") // live, which does not wait for what the lane does
 	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultCreated {
@@ -118,6 +115,6 @@ func TestALaneWhoseCallHangsIsLeftAlone(t *testing.T) {
 	}
 	place.leave(true)
 	if next, err := w.drain(t.Context(), t.Context(), "acme"); err != nil || !next.IsZero() {
-		t.Errorf("after the call: again in %s; %v", next.Sub(d.now()), err)
+		t.Errorf("after the call: again in %s; %v", next.Sub(w.now()), err)
 	}
 }

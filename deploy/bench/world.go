@@ -136,8 +136,8 @@ func (w *world) close() {
 	}
 }
 
-// conversation makes one that ends at a site, by its own dates now. Its closing form is there at once: one that is late is waited for,
-// and a benchmark is not about that.
+// conversation makes one that ends at a site, by its own dates now. Its closing form is there at once: one that is late is
+// waited for, and a benchmark is not about that.
 func (w *world) conversation(g *traffic.Generator, at int) simiadvize.Conversation {
 	s := w.sites[at]
 	c := g.Conversation(traffic.Site{Platform: "ha", ProjectID: s.ProjectID, Locale: "fr", AgentEmails: s.agents})
