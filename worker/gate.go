@@ -43,10 +43,11 @@ type gate struct {
 
 const (
 	firstShut = 2 * time.Second
-	soonShut  = 10 * time.Second
+	soonShut  = 5 * time.Second
 	longShut  = 15 * time.Minute
 	outlast   = 8                // by this part of the time that trouble lasted it may be found out later that it is over
 	probeTime = 30 * time.Second // for the one event that is let through
+	knockTime = 5 * time.Second  // for an answer of an account in trouble, at least
 
 	shortLimit = time.Second      // when an account does not say how long it is limited
 	limitGap   = 10 * time.Second // an account that is limited again so soon was so all the time
@@ -122,6 +123,16 @@ func (g *gates) closed(name string) bool {
 // only. Its alarm may ring before, when an event that came live was refused meanwhile: a call would wait for that time, and
 // a lane with it.
 func (g *gates) refused(name string) time.Time { return g.seen(name).refused }
+
+// patience tells how long an account in trouble is waited for when it is asked whether it answers; 0 for one that is in none.
+// It grows with the trouble: one that has become slow is not to count as down for ever.
+func (g *gates) patience(name string) time.Duration {
+	at := g.seen(name)
+	if !at.down() {
+		return 0
+	}
+	return max(knockTime, g.now().Sub(at.since)/outlast)
+}
 
 // inTrouble tells whether an account failed, or refused a call, when it was tried last.
 func (g *gates) inTrouble(name string) bool {

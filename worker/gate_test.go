@@ -168,7 +168,7 @@ func TestWhatIsWrongHereIsNotToldToOthers(t *testing.T) {
 // What waits for an account is tried again soon after the account is well, however long that took.
 func TestTroubleIsOutlastedByAPartOfIt(t *testing.T) {
 	for down, want := range map[time.Duration]time.Duration{
-		0: 2 * time.Second, 3 * time.Second: 3 * time.Second, time.Minute: 10 * time.Second, 5 * time.Minute: 37500 * time.Millisecond,
+		0: 2 * time.Second, 3 * time.Second: 3 * time.Second, 20 * time.Second: 5 * time.Second, time.Minute: 7500 * time.Millisecond, 5 * time.Minute: 37500 * time.Millisecond,
 		time.Hour: 450 * time.Second, 2 * time.Hour: 15 * time.Minute, 100 * time.Hour: 15 * time.Minute,
 	} {
 		if got := untilProbe(down); got != want {

@@ -42,8 +42,11 @@ func probeOnceForEachWait(t *testing.T, f *ticket.Failure) {
 	q := openQueue(t)
 	world := newTown()
 	probes := 0
-	world.fail = func(string) error {
+	world.fail = func(call string) error {
 		probes++
+		if call == "find" {
+			return accountDown() // which leaves no doubt
+		}
 		return f
 	}
 	begin := time.Now()

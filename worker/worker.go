@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -165,7 +166,13 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	if probe {
 		w.gates.probe(queue.LaneGate(e.Account))
 	}
-	outcome := w.outcome(ctx, e, why)
+	var outcome ticket.Outcome
+	if f := w.knock(ctx, *e, why); f == nil {
+		outcome = w.outcome(ctx, e, why)
+	} else {
+		known := why.rank == limit.Backlog || w.sort(ctx, e, f)
+		outcome = w.mustWait(*e, why, known, f, cmp.Or(f.After, accountWait))
+	}
 	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
 		outcome.Result = ticket.ResultRetry // cut off by us; nobody is in trouble
