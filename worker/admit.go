@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -18,14 +17,13 @@ const (
 // findPlace takes a place in the crowd of the event's account. What comes live waits a moment where
 // answers come as usual, and not at all where they are late: there it would hold a slot for nothing.
 func (w *Worker) findPlace(ctx context.Context, why errand, account string) (*attendance, bool) {
-	backlog := why.rank == limit.Backlog
 	wait := placeWait
-	if backlog {
+	if why.held {
 		wait = placeLong
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return w.crowd.await(ctx, account, backlog)
+	return w.crowd.await(ctx, account, why.held)
 }
 
 func crowded(account string) *ticket.Failure {
@@ -62,7 +60,7 @@ func (w *Worker) sort(ctx context.Context, e *ticket.Event, shut *ticket.Failure
 // mustWait is the outcome of an event that has to wait for its account. One whose closing form may still come stays in the
 // queue so long: of what is held nothing is asked again before its turn, and then it is too late to go first.
 func (w *Worker) mustWait(e ticket.Event, why errand, known bool, f *ticket.Failure, after time.Duration) ticket.Outcome {
-	if young := w.FormWait - e.Age(w.now()); !known && why.rank != limit.Backlog && young > 0 {
+	if young := w.FormWait - e.Age(w.now()); !known && !why.held && young > 0 {
 		return ticket.Outcome{Result: ticket.ResultRetry, Failure: noFormYet(), After: min(young, max(after, settlingWait))}
 	}
 	return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: after}

@@ -31,7 +31,7 @@ func TestWhatMustWaitIsSorted(t *testing.T) {
 				w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
 				trouble(w)
 				e := closed("c1")
-				if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultHeld || e.Escalated != escalated {
+				if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultHeld || e.Escalated != escalated {
 					t.Errorf("%s, escalated: %t", o.Result, e.Escalated)
 				}
 			})
@@ -44,7 +44,7 @@ func crowdIn(t *testing.T, w *Worker, rank limit.Rank) {
 	t.Helper()
 	clock := w.crowd.now
 	w.crowd.now = func() time.Time { return clock().Add(-time.Minute) }
-	if _, ok := w.findPlace(t.Context(), errand{rank: rank}, queue.LaneGate("acme")); !ok {
+	if _, ok := w.findPlace(t.Context(), errand{rank: rank, held: rank == limit.Backlog}, queue.LaneGate("acme")); !ok {
 		t.Fatal("no place")
 	}
 	w.crowd.now = clock
@@ -56,7 +56,7 @@ func TestTheBacklogIsNotInTheWayOfLiveEvents(t *testing.T) {
 	w := New(q, deliverer(newTown(), q, Settings{Crowd: 1}), zerolog.Nop(), nil)
 	crowdIn(t, w, limit.Backlog)
 	e := closed("c1")
-	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultCreated {
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultCreated {
 		t.Errorf("%s: %v", o.Result, o.Failure)
 	}
 }
@@ -93,7 +93,7 @@ func TestAnEventIsNotHeldBeforeItsClosingFormIsKnown(t *testing.T) {
 	} {
 		e := closed("c1")
 		e.ReceivedAt, form = now.Add(-step.age), step.form
-		o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false)
+		o := w.attempt(t.Context(), &e, errand{rank: limit.Live})
 		if o.Result != step.result || o.After != step.after || e.Escalated != step.escalated {
 			t.Errorf("%+v: %s after %s, escalated %t", step, o.Result, o.After, e.Escalated)
 		}
@@ -122,7 +122,7 @@ func TestAnEscalationGoesAheadOfOurOwnCountOnly(t *testing.T) {
 		behind.Detail.Status = 0
 		w.gates.fail(&behind)
 		e := closed("c1")
-		if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != step.want || !e.Escalated {
+		if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != step.want || !e.Escalated {
 			t.Errorf("status %d: %s, escalated %t", step.status, o.Result, e.Escalated)
 		}
 		if _, noted, err := q.Look(t.Context(), e.Job()); err != nil || noted != (step.want == ticket.ResultCreated) {

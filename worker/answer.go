@@ -61,7 +61,7 @@ func (d *Deliverer) visitorAnswered(ctx context.Context, event *ticket.Event, si
 	if fields, err = form.Fit(fields); err != nil {
 		return ticket.Outcome{}, err
 	}
-	tickets, ok := d.Tickets(site.Account, why.rank, why.patient())
+	tickets, ok := d.Tickets(site.Account, why.rank, why.held)
 	if !ok {
 		return ticket.Outcome{}, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
 	}

@@ -273,7 +273,7 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 		return
 	case f.Trouble == ticket.TroubleAccount && f.Detail.Status != http.StatusForbidden && f.Detail.Status != http.StatusNotFound:
 		b.halt(b.now().Add(max(f.After, firstDelay)))
-		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, errand{rank: limit.Live}, false)
+		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, errand{rank: limit.Live})
 		return
 	case b.ways.refused(b.account, b.now()):
 		b.terms.Jobs = 0

@@ -32,11 +32,12 @@ type Deliverer struct {
 type errand struct {
 	rank    limit.Rank
 	preview bool // nothing is changed
-}
+	probe   bool // to find out whether the account is well again
 
-// patient tells whether the calls may wait for leave: what was held already has nothing to lose, and a try that is broken off
-// for want of its second call makes the first again. What comes live makes room for others instead.
-func (w errand) patient() bool { return w.rank == limit.Backlog }
+	// It was held before. Its calls may wait for leave: it has nothing to lose, and a try that is broken off for want of its
+	// second call makes the first again. What comes live makes room for others instead.
+	held bool
+}
 
 // NewDeliverer makes one.
 func NewDeliverer(w World, s Settings) *Deliverer {
@@ -106,7 +107,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 	if e.Escalated {
 		rank = limit.Urgent
 	}
-	tickets, ok := d.Tickets(site.Account, rank, why.patient())
+	tickets, ok := d.Tickets(site.Account, rank, why.held)
 	if !ok {
 		return ticket.Outcome{}, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
 	}

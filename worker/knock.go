@@ -18,7 +18,7 @@ func (w *Worker) knock(ctx context.Context, e ticket.Event, why errand) *ticket.
 	if patience == 0 || w.late(e) {
 		return nil
 	}
-	tickets, ok := w.Tickets(e.Account, why.rank, why.patient())
+	tickets, ok := w.Tickets(e.Account, why.rank, why.held)
 	if !ok {
 		return nil
 	}

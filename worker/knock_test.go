@@ -49,7 +49,7 @@ func TestAnAccountInTroubleIsAskedBeforeATicketIsMade(t *testing.T) {
 				ahead.Store(int64(firstShut))
 				e := closed("c1")
 				e.ReceivedAt, e.OccurredAt = e.ReceivedAt.Add(-c.age), e.OccurredAt.Add(-c.age)
-				o := w.attempt(t.Context(), &e, errand{rank: rank}, rank == limit.Backlog)
+				o := w.attempt(t.Context(), &e, errand{rank: rank, held: rank == limit.Backlog, probe: rank == limit.Backlog})
 				if o.Result != c.want || !slices.Equal(world.calls, c.calls) {
 					t.Errorf("%s (%v) after %v, want %s after %v", o.Result, o.Failure, world.calls, c.want, c.calls)
 				}
@@ -80,7 +80,7 @@ func TestASilentAccountKeepsTheOrderOfWhatWaits(t *testing.T) {
 	w.gates.fail(accountDown())
 	ahead.Store(int64(firstShut))
 	e := closed("c1")
-	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultHeld || !e.Escalated {
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultHeld || !e.Escalated {
 		t.Errorf("%s, an escalation: %t", o.Result, e.Escalated)
 	}
 }
@@ -134,7 +134,7 @@ func TestASilentAccountIsNotWaitedForLong(t *testing.T) {
 	w.gates.fail(accountDown())
 	ahead.Store(int64(firstShut))
 	e := closed("c1")
-	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultCreated {
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultCreated {
 		t.Errorf("%s", o.Result)
 	}
 	if seen.until <= 0 || seen.until > knockTime {

@@ -2,12 +2,14 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
+	"passerelle/pkg/zendesk"
 )
 
 // alarmSlack is how much early an alarm may ring.
@@ -29,6 +31,7 @@ type lane struct {
 	mu   sync.Mutex
 	next time.Time // guarded by mu; the earliest time at which something can be tried again
 	stop bool      // guarded by mu; the account is in trouble again
+	turn time.Time // guarded by mu; until then no single ticket has a call, and bulk jobs go on
 }
 
 func (l *lane) again(at time.Time) {
@@ -44,6 +47,21 @@ func (l *lane) halt(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stop = true
+}
+
+// waitTurn leaves what is made one by one alone until that time.
+func (l *lane) waitTurn(until time.Time) {
+	l.again(until)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn = until
+}
+
+// waits tells whether what is made one by one has no call yet.
+func (l *lane) waits() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.turn.After(l.now())
 }
 
 func (l *lane) halted() bool {
@@ -111,13 +129,16 @@ func (l *lane) walk() error {
 		if err != nil {
 			return err
 		}
-		if h == nil && l.probed && l.bulk != nil && l.bulk.begins() {
+		if h == nil && l.probed && l.inBulk() {
 			if more, err := l.bulk.batch(); err != nil || !more {
 				return err
 			}
 			continue
 		}
 		if h == nil {
+			if l.waits() {
+				return nil
+			}
 			if h, err = l.rest.next(); h == nil || err != nil {
 				return err
 			}
@@ -130,12 +151,19 @@ func (l *lane) walk() error {
 	}
 }
 
-// alone delivers a held event beside others.
+// inBulk tells whether the run may begin bulk jobs.
+func (l *lane) inBulk() bool { return l.bulk != nil && l.bulk.begins() }
+
+// alone delivers a held event beside others, unless its like have just been refused a call.
 func (l *lane) alone(h queue.Held) {
 	l.slots <- struct{}{}
+	if !h.Event.Escalated && l.waits() {
+		<-l.slots
+		return // it stays where it is
+	}
 	l.wait.Go(func() {
 		defer func() { <-l.slots }()
-		l.deliver(h, false)
+		l.deliver(h, errand{rank: limit.Backlog, held: true})
 	})
 }
 
@@ -165,9 +193,14 @@ func (c *laneCursor) next() (*queue.Held, error) {
 }
 
 // probe delivers one event alone. What follows waits until one has shown that the account answers: a bulk job whose answer
-// is lost costs minutes. One that needed no call to the account has not shown it.
+// is lost costs minutes. One that needed no call to the account has not shown it. Before bulk jobs it goes ahead of other
+// backlog: a hundred tickets are not to wait for its turn, and one call takes nothing from what comes live.
 func (l *lane) probe(h queue.Held) {
-	f := l.deliver(h, true).Failure
+	why := errand{rank: limit.Backlog, held: true, probe: true}
+	if l.inBulk() {
+		why.rank = limit.Live
+	}
+	f := l.deliver(h, why).Failure
 	l.probed = (f == nil || f.Trouble == ticket.TroubleJob) && !l.gates.down(queue.LaneGate(l.account))
 	if f != nil && f.Trouble == ticket.TroubleUncertain {
 		at := l.now().Add(max(f.After, firstDelay))
@@ -179,24 +212,27 @@ func (l *lane) probe(h queue.Held) {
 }
 
 // deliver delivers one held event and settles it.
-func (l *lane) deliver(h queue.Held, probe bool) ticket.Outcome {
+func (l *lane) deliver(h queue.Held, why errand) ticket.Outcome {
 	e := h.Event
 	e.Attempts++
-	outcome := l.attempt(l.work, &e, errand{rank: limit.Backlog}, probe)
-	l.settleHeld(h, e, outcome)
+	outcome := l.attempt(l.work, &e, why)
+	l.settleHeld(h, e, outcome, why)
 	return outcome
 }
 
 // settleHeld writes down what became of a held event.
-func (l *lane) settleHeld(h queue.Held, e ticket.Event, outcome ticket.Outcome) {
+func (l *lane) settleHeld(h queue.Held, e ticket.Event, outcome ticket.Outcome, why errand) {
 	settle, cancel := context.WithTimeout(context.WithoutCancel(l.work), settleTime)
 	defer cancel()
 	again := l.now().Add(max(outcome.After, firstDelay))
 	switch outcome.Result {
 	case ticket.ResultHeld:
-		if outcome.Failure.Gate == queue.LaneGate(l.account) {
+		switch f := outcome.Failure; {
+		case !why.probe && !e.Escalated && l.inBulk() && errors.Is(f, zendesk.ErrNoCall):
+			l.waitTurn(again)
+		case f.Gate == queue.LaneGate(l.account):
 			l.halt(again)
-		} else { // it waits for a connection to iAdvize, and what lies behind it perhaps does not
+		default: // it waits for a connection to iAdvize, and what lies behind it perhaps does not
 			l.again(again)
 		}
 		if e.Escalated == h.Event.Escalated {

@@ -24,7 +24,7 @@ func TestATicketThatWasThereOpensNoGate(t *testing.T) {
 	}
 	gate := queue.LaneGate("acme")
 	w.gates.fail(&ticket.Failure{Gate: gate, Detail: ticket.Detail{Message: "down"}})
-	if o := w.attempt(t.Context(), &e, errand{rank: limit.Backlog}, true); o.Result != ticket.ResultCreated || !slices.Equal(world.calls, []string{"find"}) {
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Backlog, held: true, probe: true}); o.Result != ticket.ResultCreated || !slices.Equal(world.calls, []string{"find"}) {
 		t.Fatalf("%+v, %v", o, world.calls)
 	}
 	if !w.gates.closed(gate) {

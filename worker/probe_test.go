@@ -104,7 +104,7 @@ func TestALaneWhoseCallHangsIsLeftAlone(t *testing.T) {
 	q, world := openQueue(t), newTown()
 	begin := time.Now()
 	w, ahead := holding(t, q, world, begin, "c1")
-	place, ok := w.findPlace(t.Context(), errand{rank: limit.Backlog}, queue.LaneGate("acme"))
+	place, ok := w.findPlace(t.Context(), errand{rank: limit.Backlog, held: true}, queue.LaneGate("acme"))
 	if !ok {
 		t.Fatal("no place")
 	}
@@ -113,7 +113,7 @@ func TestALaneWhoseCallHangsIsLeftAlone(t *testing.T) {
 		t.Errorf("again in %s, want %s; %v", next.Sub(w.now()), hanging, err)
 	}
 	e := closed("c2") // live, which does not wait for what the lane does
-	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != ticket.ResultCreated {
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultCreated {
 		t.Errorf("live: %s, %v", o.Result, o.Failure)
 	}
 	place.leave(true)

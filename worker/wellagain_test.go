@@ -78,7 +78,7 @@ func TestAnyAnswerOpensTheGateOfAConnection(t *testing.T) {
 			w.gates.fail(connectionDown("main"))
 			ahead.Store(int64(firstShut))
 			e := closed("c1")
-			if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}, false); o.Result != c.want {
+			if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != c.want {
 				t.Errorf("%s", o.Result)
 			}
 			if shut := w.gates.closed(connectionGate("main")); shut != (name == "it is in trouble yet") {

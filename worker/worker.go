@@ -122,7 +122,7 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 	e := d.Event
 	e.Attempts += int(min(d.Tries, 1<<20))
 	stop := queue.KeepWorking(d)
-	outcome := w.attempt(work, &e, errand{rank: limit.Live}, false)
+	outcome := w.attempt(work, &e, errand{rank: limit.Live})
 	stop()
 	if work.Err() != nil && outcome.Result == ticket.ResultRetry {
 		<-w.ended        // else this process may be handed it again, as it stops to listen
@@ -139,14 +139,14 @@ func (w *Worker) one(work context.Context, d queue.Delivery) {
 
 // attempt delivers, unless the event must wait at a gate, and writes the one log line of the attempt. A probe is let
 // through: it finds out whether the account is well again.
-func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe bool) ticket.Outcome {
+func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand) ticket.Outcome {
 	start := w.now()
 	names := w.locate(ctx, e)
 	if w.pauses.paused(e.Account) {
 		return ticket.Outcome{Result: ticket.ResultHeld, Failure: pausedFailure(e.Account), After: pausedLook}
 	}
 	shutting := names
-	if probe && len(names) > 0 {
+	if why.probe && len(names) > 0 {
 		shutting = names[1:] // it finds out about the account, and not about a connection
 	}
 	if f, until, shut := w.gates.shut(shutting...); shut && !w.late(*e) {
@@ -158,26 +158,26 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand, probe
 	if !ok {
 		f := crowded(e.Account)
 		wait := crowdedWait
-		if w.crowd.hangs(f.Gate, why.rank == limit.Backlog) {
+		if w.crowd.hangs(f.Gate, why.held) {
 			wait = hanging
 		}
 		return w.mustWait(*e, why, w.sort(ctx, e, f), f, wait)
 	}
-	if probe {
+	if why.probe {
 		w.gates.probe(queue.LaneGate(e.Account))
 	}
 	var outcome ticket.Outcome
 	if f := w.knock(ctx, *e, why); f == nil {
 		outcome = w.outcome(ctx, e, why)
 	} else {
-		known := why.rank == limit.Backlog || w.sort(ctx, e, f)
+		known := why.held || w.sort(ctx, e, f)
 		outcome = w.mustWait(*e, why, known, f, cmp.Or(f.After, accountWait))
 	}
 	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
 		outcome.Result = ticket.ResultRetry // cut off by us; nobody is in trouble
 	} else {
-		w.learn(ctx, *e, &outcome, names, why, probe)
+		w.learn(ctx, *e, &outcome, names, why)
 	}
 	w.tell(*e, outcome, w.now().Sub(start))
 	return outcome
@@ -200,7 +200,7 @@ func (w *Worker) locate(ctx context.Context, e *ticket.Event) (gates []string) {
 func connectionGate(name string) string { return "iadvize/" + name }
 
 // learn shuts or opens gates by what became of an event, and logs when that is news.
-func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string, why errand, probe bool) {
+func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, names []string, why errand) {
 	f := o.Failure
 	switch {
 	case f != nil && waitsItsTurn(f) && why.rank == limit.Backlog:
@@ -214,7 +214,7 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 			w.tellTrouble(f, until)
 		}
 	case o.Why == "" && (o.Result == ticket.ResultCreated || o.Result == ticket.ResultUpdated): // with a call
-		w.open(ctx, e.Account, !probe, names...) // a probe is part of the run that an alarm would start
+		w.open(ctx, e.Account, !why.probe, names...) // a probe is part of the run that an alarm would start
 	}
 }
 

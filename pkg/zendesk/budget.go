@@ -3,6 +3,7 @@ package zendesk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -23,10 +24,13 @@ type Explainer interface {
 	Why() (message, hint string)
 }
 
+// ErrNoCall is the cause of a failure that is Limited because the budget gave no leave. Other calls may get it.
+var ErrNoCall = errors.New("no leave for a call")
+
 // On gives a client that asks b before each call. Log-ins and exchanges of refresh tokens are not asked for: Zendesk
 // does not count them among the API's calls. It shares all else with c, whose Close ends both.
 //
-// Without a call left, methods give a failure that is Limited, and nothing was sent: it is never uncertain.
+// Without a call left, methods give a failure that is Limited, and nothing was sent: it is never uncertain. Its cause is ErrNoCall, or the end of the context.
 func (c *Client) On(b Budget) *Client {
 	limited := *c
 	limited.budget = b
@@ -46,7 +50,7 @@ func (c *Client) take(ctx context.Context, r request) (func(int, http.Header), e
 			message, hint = cmp.Or(why, message), cmp.Or(what, hint)
 		}
 		return nil, &ticket.Failure{
-			Trouble: ticket.TroubleAccount, Limited: true, Gate: c.gate, After: wait, Reason: ticket.ReasonExpired, Err: ctx.Err(),
+			Trouble: ticket.TroubleAccount, Limited: true, Gate: c.gate, After: wait, Reason: ticket.ReasonExpired, Err: cmp.Or(ctx.Err(), ErrNoCall),
 			Detail: ticket.Detail{Message: r.what + ": " + message}, Hint: hint,
 		}
 	}
