@@ -48,6 +48,8 @@ type bulk struct {
 	end   context.CancelFunc
 	wait  sync.WaitGroup // the watch, and what it settles
 
+	barren bool // the batch before held nothing for a job: what lies behind may be like it, and is not read while it would wait
+
 	mu   sync.Mutex
 	jobs map[string]*job // guarded by mu; by Zendesk's id
 	keys map[string]bool // guarded by mu; of held events that may be in a job
@@ -128,8 +130,11 @@ func (l *lane) closeBulk() {
 }
 
 // batch makes the tickets of the next hundred events in a bulk job, those that are fit for it, and the others one by
-// one. It gives false when there are no more events.
+// one. It gives false when there are no more events, or none that is worth a look now.
 func (b *bulk) batch() (more bool, err error) {
+	if b.barren && b.waits() {
+		return false, nil
+	}
 	unseen := b.imports() && !b.ways.importsSeen(b.account)
 	if unseen && b.underWay() > 0 || b.underWay() >= b.terms.Jobs {
 		b.pause()
@@ -156,6 +161,7 @@ func (b *bulk) batch() (more bool, err error) {
 	if len(batch) > 0 {
 		b.send(batch)
 	}
+	b.barren = len(batch) == 0
 	return true, nil
 }
 
@@ -164,12 +170,15 @@ func (b *bulk) imports() bool { return b.ways.allow(b.account, b.terms, b.now())
 
 // choose gives those whose tickets may be made in bulk, and delivers the others one by one.
 func (b *bulk) choose(held []queue.Held) []candidate {
-	candidates := make([]*candidate, len(held))
-	_ = forEach(len(held), func(i int) error { candidates[i] = b.consider(held[i]); return nil })
+	candidates, ahead := make([]*candidate, len(held)), make([]bool, len(held))
+	_ = forEach(len(held), func(i int) error { candidates[i], ahead[i] = b.consider(held[i]); return nil })
 	size := 0
 	var fit []candidate
 	var others []queue.Held
 	for i, c := range candidates {
+		if ahead[i] {
+			continue
+		}
 		if c != nil {
 			size += len(c.plan.draft.Comments[0].HTML)
 		}
@@ -180,7 +189,10 @@ func (b *bulk) choose(held []queue.Held) []candidate {
 		fit = append(fit, *c)
 	}
 	if len(fit) < batchLeast {
-		fit, others = nil, held
+		for _, c := range fit {
+			others = append(others, c.held)
+		}
+		fit = nil
 	}
 	for _, h := range others {
 		b.alone(h)
@@ -189,13 +201,14 @@ func (b *bulk) choose(held []queue.Held) []candidate {
 }
 
 // consider plans a ticket, and tells whether it may be made in bulk: an archive ticket with one comment, of which the
-// ledger knows for sure that no try was made before. Nothing else protects a bulk job from making a second one.
-func (b *bulk) consider(h queue.Held) *candidate {
+// ledger knows for sure that no try was made before. Nothing else protects a bulk job from making a second one. One that
+// turns out to be an escalation goes ahead of all that: the run comes to it next.
+func (b *bulk) consider(h queue.Held) (fit *candidate, ahead bool) {
 	c := candidate{held: h, event: h.Event}
 	e := &c.event
 	site, ok := b.Directory.Site(b.work, e.Platform, e.ProjectID)
 	if !ok || e.Kind != ticket.KindClosed || b.halted() || b.gates.closed(connectionGate(site.IAdvize)) {
-		return nil
+		return nil, false
 	}
 	e.Site, e.Account = site.Name, site.Account
 	e.Attempts++
@@ -204,15 +217,21 @@ func (b *bulk) consider(h queue.Held) *candidate {
 	}
 	var o ticket.Outcome
 	var err error
-	if c.plan, o, err = b.plan(b.work, e, site, false); err != nil || o.Result != "" {
-		return nil
+	c.plan, o, err = b.plan(b.work, e, site, false)
+	if e.Escalated && !h.Event.Escalated {
+		found := h.Event
+		found.Escalated = true
+		return nil, b.queue.Rehold(b.work, h, found) == nil
+	}
+	if err != nil || o.Result != "" {
+		return nil, false
 	}
 	known, err := b.known(b.work, *e, c.plan.conversation)
 	untried := c.plan.entry.ID == 0 && c.plan.entry.IntendedAt.IsZero()
 	if err != nil || !known || !untried || site.Account != b.account || c.plan.draft.Purpose != ticket.PurposeArchive || len(c.plan.draft.Comments) != 1 {
-		return nil
+		return nil, false
 	}
-	return &c
+	return &c, false
 }
 
 // send writes the intents and the batch, and asks for the job. When the answer is lost, the batch stays in the queue
@@ -261,11 +280,11 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 	under := b.underWay()
 	switch {
 	case errors.Is(f, zendesk.ErrTooManyJobs) && under > 0:
-		b.terms.Jobs = under // others have the rest
+		b.atMost(under) // others have the rest
 		b.again(b.now().Add(f.After))
 		return
 	case errors.Is(f, zendesk.ErrTooManyJobs):
-		b.terms.Jobs = 0
+		b.atMost(0)
 	case errors.Is(f, zendesk.ErrImportRefused):
 		b.ways.noImport(b.account, b.now())
 		b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", f.Hint).Msg("the account's tickets are not imported but made")
@@ -276,7 +295,7 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, errand{rank: limit.Live})
 		return
 	case b.ways.refused(b.account, b.now()):
-		b.terms.Jobs = 0
+		b.atMost(0)
 		b.log.Warn().Str("account", b.account).Str("failure", f.Error()).Str("hint", "set bulk: off for the account to spare the calls").
 			Msg("the account refuses bulk jobs; its tickets are made one by one")
 	}

@@ -39,6 +39,14 @@ type errand struct {
 	held bool
 }
 
+// rankOf gives the rank of the calls for an event.
+func (w errand) rankOf(e ticket.Event) limit.Rank {
+	if e.Escalated {
+		return limit.Urgent
+	}
+	return w.rank
+}
+
 // NewDeliverer makes one.
 func NewDeliverer(w World, s Settings) *Deliverer {
 	return &Deliverer{World: w, Settings: s.withDefaults(), habits: &habits{}, now: time.Now}
@@ -103,11 +111,7 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 	if why.preview {
 		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: p.draft.Purpose}, nil
 	}
-	rank := why.rank
-	if e.Escalated {
-		rank = limit.Urgent
-	}
-	tickets, ok := d.Tickets(site.Account, rank, why.held)
+	tickets, ok := d.Tickets(site.Account, why.rankOf(*e), why.held)
 	if !ok {
 		return ticket.Outcome{}, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
 	}

@@ -39,6 +39,7 @@ type gate struct {
 	last    *ticket.Failure
 	told    time.Time // until when it is shut as the others were told
 	refused time.Time // until then the account takes no call, as it said itself
+	answers time.Time // when it was asked last whether it answers, and did
 }
 
 const (
@@ -125,13 +126,24 @@ func (g *gates) closed(name string) bool {
 func (g *gates) refused(name string) time.Time { return g.seen(name).refused }
 
 // patience tells how long an account in trouble is waited for when it is asked whether it answers; 0 for one that is in none.
-// It grows with the trouble: one that has become slow is not to count as down for ever.
+// It grows with the trouble: one that has become slow is not to count as down for ever. One that has just answered is not
+// asked again, nor one that has not for so long that the question itself may be what fails.
 func (g *gates) patience(name string) time.Duration {
-	at := g.seen(name)
-	if !at.down() {
+	at, now := g.seen(name), g.now()
+	lasted := now.Sub(at.since)
+	if !at.down() || lasted > longShut || now.Sub(at.answers) < soonShut {
 		return 0
 	}
-	return max(knockTime, g.now().Sub(at.since)/outlast)
+	return max(knockTime, lasted/outlast)
+}
+
+// answered notes that an account in trouble answers.
+func (g *gates) answered(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at := g.all[name]; at != nil {
+		at.answers = g.now()
+	}
 }
 
 // inTrouble tells whether an account failed, or refused a call, when it was tried last.
@@ -227,7 +239,7 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 		return
 	}
 	at.age(now)
-	at.probing = false
+	at.probing, at.answers = false, time.Time{}
 	wait := later(after)
 	if after == 0 {
 		wait = untilProbe(now.Sub(at.since))

@@ -87,9 +87,12 @@ func (g *gates) reports() []queue.LaneReport {
 	return all
 }
 
-// waits notes that what an account holds has no call before that time, although the account is open.
+// waits notes that what an account holds has no call before that time, although others may have one.
 func (g *gates) waits(f *ticket.Failure) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.turns[f.Gate] = turn{g.now().Add(max(f.After, shortLimit)), f}
+	if at := g.all[f.Gate]; at.down() { // it was the one that was let through
+		at.postpone(g.now(), f.After)
+	}
 }

@@ -14,11 +14,12 @@ import (
 // creates something is waited for much longer and leaves a doubt. What is too old to wait is tried all the same: it ends
 // with what the account says to it.
 func (w *Worker) knock(ctx context.Context, e ticket.Event, why errand) *ticket.Failure {
-	patience := w.gates.patience(queue.LaneGate(e.Account))
+	gate := queue.LaneGate(e.Account)
+	patience := w.gates.patience(gate)
 	if patience == 0 || w.late(e) {
 		return nil
 	}
-	tickets, ok := w.Tickets(e.Account, why.rank, why.held)
+	tickets, ok := w.Tickets(e.Account, why.rankOf(e), why.held)
 	if !ok {
 		return nil
 	}
@@ -29,6 +30,7 @@ func (w *Worker) knock(ctx context.Context, e ticket.Event, why errand) *ticket.
 	if errors.As(err, &f) && f.Trouble == ticket.TroubleAccount && (f.Limited || !refusal(f.Detail.Status)) {
 		return f
 	}
+	w.gates.answered(gate)
 	return nil
 }
 

@@ -95,12 +95,21 @@ func TestPatienceWithAnAccountInTrouble(t *testing.T) {
 	}
 	g.fail(f)
 	for _, c := range []struct{ down, want time.Duration }{
-		{0, knockTime}, {30 * time.Second, knockTime}, {2 * time.Minute, 15 * time.Second}, {time.Hour, 450 * time.Second},
+		{0, knockTime}, {30 * time.Second, knockTime}, {2 * time.Minute, 15 * time.Second}, {10 * time.Minute, 75 * time.Second}, {time.Hour, 0},
 	} {
 		now = time.Unix(0, 0).Add(c.down)
 		if got := g.patience(f.Gate); got != c.want {
 			t.Errorf("down for %s: %s, want %s", c.down, got, c.want)
 		}
+	}
+	now = time.Unix(0, 0).Add(2 * time.Minute)
+	g.answered(f.Gate)
+	if got := g.patience(f.Gate); got != 0 {
+		t.Errorf("%s with one that has just answered", got)
+	}
+	g.fail(f)
+	if got := g.patience(f.Gate); got == 0 {
+		t.Error("one that answered and failed since is not asked")
 	}
 	limited := *f
 	limited.Gate, limited.Limited = queue.LaneGate("other"), true

@@ -54,7 +54,9 @@ func (l *lane) waitTurn(until time.Time) {
 	l.again(until)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.turn = until
+	if until.After(l.turn) {
+		l.turn = until
+	}
 }
 
 // waits tells whether what is made one by one has no call yet.

@@ -101,6 +101,13 @@ func (b *bulk) begins() bool {
 	return !b.left && b.terms.Jobs > 0
 }
 
+// atMost lowers how many jobs may be under way at once.
+func (b *bulk) atMost(jobs int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.terms.Jobs = jobs
+}
+
 func (b *bulk) underWay() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -166,18 +166,21 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand) ticke
 	if why.probe {
 		w.gates.probe(queue.LaneGate(e.Account))
 	}
-	var outcome ticket.Outcome
-	if f := w.knock(ctx, *e, why); f == nil {
+	silent := w.knock(ctx, *e, why)
+	outcome := ticket.Outcome{Result: ticket.ResultHeld, Failure: silent}
+	if silent == nil {
 		outcome = w.outcome(ctx, e, why)
 	} else {
-		known := why.held || w.sort(ctx, e, f)
-		outcome = w.mustWait(*e, why, known, f, cmp.Or(f.After, accountWait))
+		outcome.After = cmp.Or(silent.After, accountWait)
 	}
 	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
 		outcome.Result = ticket.ResultRetry // cut off by us; nobody is in trouble
 	} else {
 		w.learn(ctx, *e, &outcome, names, why)
+	}
+	if silent != nil && outcome.Result == ticket.ResultHeld && !why.held {
+		outcome = w.mustWait(*e, why, w.sort(ctx, e, silent), silent, outcome.After)
 	}
 	w.tell(*e, outcome, w.now().Sub(start))
 	return outcome

@@ -30,7 +30,8 @@ var ErrNoCall = errors.New("no leave for a call")
 // On gives a client that asks b before each call. Log-ins and exchanges of refresh tokens are not asked for: Zendesk
 // does not count them among the API's calls. It shares all else with c, whose Close ends both.
 //
-// Without a call left, methods give a failure that is Limited, and nothing was sent: it is never uncertain. Its cause is ErrNoCall, or the end of the context.
+// Without a call left, methods give a failure that is Limited, and nothing was sent: it is never uncertain. Its cause is
+// ErrNoCall, or the end of the context.
 func (c *Client) On(b Budget) *Client {
 	limited := *c
 	limited.budget = b
