@@ -67,14 +67,6 @@ func forEach(n int, do func(i int) error) error {
 	return hands.Wait()
 }
 
-// candidate is a held event whose ticket may go into a bulk job.
-type candidate struct {
-	held  queue.Held
-	event ticket.Event
-	plan  plan
-	entry queue.Entry // with the intent
-}
-
 // openBulk goes on with the jobs of the runs before, and readies for more. An account that wants no bulk jobs has none.
 func (l *lane) openBulk() {
 	if l.Bulk == nil {
@@ -168,72 +160,6 @@ func (b *bulk) batch() (more bool, err error) {
 // imports tells whether the next job is an import.
 func (b *bulk) imports() bool { return b.ways.allow(b.account, b.terms, b.now()).Import }
 
-// choose gives those whose tickets may be made in bulk, and delivers the others one by one.
-func (b *bulk) choose(held []queue.Held) []candidate {
-	candidates, ahead := make([]*candidate, len(held)), make([]bool, len(held))
-	_ = forEach(len(held), func(i int) error { candidates[i], ahead[i] = b.consider(held[i]); return nil })
-	size := 0
-	var fit []candidate
-	var others []queue.Held
-	for i, c := range candidates {
-		if ahead[i] {
-			continue
-		}
-		if c != nil {
-			size += len(c.plan.draft.Comments[0].HTML)
-		}
-		if c == nil || size > batchBytes {
-			others = append(others, held[i])
-			continue
-		}
-		fit = append(fit, *c)
-	}
-	if len(fit) < batchLeast {
-		for _, c := range fit {
-			others = append(others, c.held)
-		}
-		fit = nil
-	}
-	for _, h := range others {
-		b.alone(h)
-	}
-	return fit
-}
-
-// consider plans a ticket, and tells whether it may be made in bulk: an archive ticket with one comment, of which the
-// ledger knows for sure that no try was made before. Nothing else protects a bulk job from making a second one. One that
-// turns out to be an escalation goes ahead of all that: the run comes to it next.
-func (b *bulk) consider(h queue.Held) (fit *candidate, ahead bool) {
-	c := candidate{held: h, event: h.Event}
-	e := &c.event
-	site, ok := b.Directory.Site(b.work, e.Platform, e.ProjectID)
-	if !ok || e.Kind != ticket.KindClosed || b.halted() || b.gates.closed(connectionGate(site.IAdvize)) {
-		return nil, false
-	}
-	e.Site, e.Account = site.Name, site.Account
-	e.Attempts++
-	if e.Replays > 0 {
-		b.Directory.Refresh(b.work, e.Platform, e.ProjectID, mended(*e))
-	}
-	var o ticket.Outcome
-	var err error
-	c.plan, o, err = b.plan(b.work, e, site, false)
-	if e.Escalated && !h.Event.Escalated {
-		found := h.Event
-		found.Escalated = true
-		return nil, b.queue.Rehold(b.work, h, found) == nil
-	}
-	if err != nil || o.Result != "" {
-		return nil, false
-	}
-	known, err := b.known(b.work, *e, c.plan.conversation)
-	untried := c.plan.entry.ID == 0 && c.plan.entry.IntendedAt.IsZero()
-	if err != nil || !known || !untried || site.Account != b.account || c.plan.draft.Purpose != ticket.PurposeArchive || len(c.plan.draft.Comments) != 1 {
-		return nil, false
-	}
-	return &c, false
-}
-
 // send writes the intents and the batch, and asks for the job. When the answer is lost, the batch stays in the queue
 // without a job: its events wait until the job is recognised, or until such a job must have ended, and are then looked up
 // one by one.
@@ -302,6 +228,13 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 	for _, c := range batch { // each alone says what is wrong with it, or with the account
 		b.alone(c.held)
 	}
+}
+
+// atMost lowers how many jobs may be under way at once.
+func (b *bulk) atMost(jobs int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.terms.Jobs = jobs
 }
 
 // stillKnown tells whether the ledger has not been wiped since it was asked about the events.

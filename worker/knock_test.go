@@ -7,12 +7,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
+
+// inTrouble gives a worker whose account was down a moment ago, and may be tried again.
+func inTrouble(t *testing.T, q *queue.Queue, world *town) *Worker {
+	t.Helper()
+	w, ahead := holding(t, q, world, time.Now())
+	w.gates.fail(accountDown())
+	ahead.Store(int64(firstShut))
+	return w
+}
 
 // An account in trouble is asked for a ticket before one is made, so that nothing is uncertain where it does not answer.
 func TestAnAccountInTroubleIsAskedBeforeATicketIsMade(t *testing.T) {
@@ -42,11 +49,7 @@ func TestAnAccountInTroubleIsAskedBeforeATicketIsMade(t *testing.T) {
 					}
 					return nil
 				}
-				d := deliverer(world, q, Settings{})
-				ahead := putAhead(d, time.Now())
-				w := New(q, d, zerolog.Nop(), nil)
-				w.gates.fail(accountDown())
-				ahead.Store(int64(firstShut))
+				w := inTrouble(t, q, world)
 				e := closed("c1")
 				e.ReceivedAt, e.OccurredAt = e.ReceivedAt.Add(-c.age), e.OccurredAt.Add(-c.age)
 				o := w.attempt(t.Context(), &e, errand{rank: rank, held: rank == limit.Backlog, probe: rank == limit.Backlog})
@@ -74,11 +77,7 @@ func TestASilentAccountKeepsTheOrderOfWhatWaits(t *testing.T) {
 		return c, nil
 	}
 	world.fail = func(string) error { return accountDown() }
-	d := deliverer(world, q, Settings{})
-	ahead := putAhead(d, time.Now())
-	w := New(q, d, zerolog.Nop(), nil)
-	w.gates.fail(accountDown())
-	ahead.Store(int64(firstShut))
+	w := inTrouble(t, q, world)
 	e := closed("c1")
 	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultHeld || !e.Escalated {
 		t.Errorf("%s, an escalation: %t", o.Result, e.Escalated)
@@ -136,12 +135,8 @@ func (u *untilSeen) Find(ctx context.Context, id string) (ticket.Ref, bool, erro
 func TestASilentAccountIsNotWaitedForLong(t *testing.T) {
 	q, world := openQueue(t), newTown()
 	seen := &untilSeen{Tickets: world}
-	d := deliverer(world, q, Settings{})
-	d.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return seen, true }
-	ahead := putAhead(d, time.Now())
-	w := New(q, d, zerolog.Nop(), nil)
-	w.gates.fail(accountDown())
-	ahead.Store(int64(firstShut))
+	w := inTrouble(t, q, world)
+	w.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return seen, true }
 	e := closed("c1")
 	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultCreated {
 		t.Errorf("%s", o.Result)

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -167,11 +166,11 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand) ticke
 		w.gates.probe(queue.LaneGate(e.Account))
 	}
 	silent := w.knock(ctx, *e, why)
-	outcome := ticket.Outcome{Result: ticket.ResultHeld, Failure: silent}
+	var outcome ticket.Outcome
 	if silent == nil {
 		outcome = w.outcome(ctx, e, why)
 	} else {
-		outcome.After = cmp.Or(silent.After, accountWait)
+		outcome = w.failed(*e, silent)
 	}
 	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
