@@ -13,6 +13,10 @@ import (
 const (
 	pullFor       = 31 * time.Second // a request lives a second less on the server
 	pullHeartbeat = 5 * time.Second  // two that are missing tell that the request is gone
+
+	// The client says that a request is ended before the server knows. A message given back in that moment would be handed
+	// out for that very request, to nobody, and rest as if it were in work.
+	takenBack = 250 * time.Millisecond
 )
 
 var errClosed = errors.New("wait for an event: the receiver is closed")
@@ -120,7 +124,7 @@ func (p *puller) takeBack() {
 	}
 	p.cancel()
 	for msg := range p.asked.Messages() {
-		_ = msg.Nak() // at worst it comes back after the acknowledgement's time
+		_ = msg.NakWithDelay(takenBack) // at worst it comes back after the acknowledgement's time
 	}
 	p.asked = nil
 }

@@ -30,8 +30,8 @@ func (d Delivery) Done(ctx context.Context) error {
 // Later gives the event back, not to be handed out again before the delay is over.
 func (d Delivery) Later(delay time.Duration) error { return d.msg.NakWithDelay(delay) }
 
-// GiveBack gives the event back at once, to whoever asks next.
-func (d Delivery) GiveBack() error { return d.msg.Nak() }
+// GiveBack gives the event back to whoever asks next, a moment later.
+func (d Delivery) GiveBack() error { return d.msg.NakWithDelay(takenBack) }
 
 // Working says that the work goes on, so that nobody else gets the event.
 func (d Delivery) Working() error { return d.msg.InProgress() }
