@@ -30,5 +30,8 @@ func FuzzEscape(f *testing.F) {
 		if want := strings.ToValidUTF8(strings.ReplaceAll(in, "\r\n", "\n"), "\uFFFD"); back != want {
 			t.Fatalf("reads as %q, want %q", back, want)
 		}
+		if cut := strings.Join(tokens(in), ""); cut != got {
+			t.Fatalf("%q is %q in tokens", got, cut)
+		}
 	})
 }

@@ -28,7 +28,7 @@ func Transcript(messages []Message, words Speakers, zone *time.Location) []strin
 		head := m.head(words, zone)
 		// The text has a paragraph of its own, so that it runs from right to left where it must, whatever the name is.
 		before, after := "<p>"+head+`</p><p dir="auto">`, "</p>"
-		for _, piece := range pieces(m.body(), MaxComment-len(before)-len(after)) {
+		for _, piece := range m.body(MaxComment - len(before) - len(after)) {
 			line := before + piece + after
 			if part.Len()+len(line) > MaxComment {
 				flush()
@@ -56,16 +56,24 @@ func (m Message) head(words Speakers, zone *time.Location) string {
 	return fmt.Sprintf("<strong>%s</strong>%s", Escape(name), at)
 }
 
-// body gives the message as escaped tokens that must not be cut.
-func (m Message) body() []string {
-	var tokens []string
-	for _, r := range strings.ReplaceAll(strings.ToValidUTF8(m.Text, "\uFFFD"), "\r\n", "\n") {
-		tokens = append(tokens, Escape(string(r)))
-	}
+// body gives the message, escaped, in pieces of at most limit bytes: nearly always one.
+func (m Message) body(limit int) []string {
+	var links []string
 	for _, a := range m.Attachments {
-		tokens = append(tokens, a.link())
+		links = append(links, a.link())
 	}
-	return tokens
+	if whole := Escape(m.Text) + strings.Join(links, ""); len(whole) <= limit {
+		return []string{whole}
+	}
+	return pieces(append(tokens(m.Text), links...), limit)
+}
+
+// tokens gives a text as escaped parts that must not be cut.
+func tokens(text string) (all []string) {
+	for _, r := range strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n") {
+		all = append(all, Escape(string(r)))
+	}
+	return all
 }
 
 // link shows an address that is not plain http or https, or too long to be one, as text.
