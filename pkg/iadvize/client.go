@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-resty/resty/v2"
 
+	"passerelle/pkg/bounded"
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/token"
 )
@@ -50,8 +51,8 @@ func NewClient(c Connection, store token.Store) *Client {
 	client.http = resty.NewWithClient(&http.Client{
 		Timeout:       callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     transport(),
-	}).SetResponseBodyLimit(maxBody).SetLogger(silent{}).SetHeader("User-Agent", "passerelle")
+		Transport:     bounded.Transport(maxBody),
+	}).SetLogger(silent{}).SetHeader("User-Agent", "passerelle")
 	// The stored token is sealed by the password; after a change of it the others log in once more.
 	password := func() (string, error) {
 		_, password, err := c.Credentials()
@@ -62,12 +63,6 @@ func NewClient(c Connection, store token.Store) *Client {
 	}
 	client.tokens = token.NewSource("iadvize/"+c.Name, password, store, client.logIn)
 	return client
-}
-
-func transport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
-	t.MaxIdleConnsPerHost = 64
-	return t
 }
 
 // silent keeps resty from writing its own log, which would show addresses and bodies.
@@ -223,7 +218,7 @@ func (c *Client) unreachable(what string, err error) *ticket.Failure {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		kind = "no answer in time"
-	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+	case bounded.TooLarge(err):
 		kind = fmt.Sprintf("the answer is over %d MiB", maxBody>>20)
 	}
 	return &ticket.Failure{

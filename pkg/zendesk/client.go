@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-resty/resty/v2"
 
+	"passerelle/pkg/bounded"
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/token"
 )
@@ -52,13 +53,11 @@ type Client struct {
 func NewClient(a Account, store token.Store) *Client {
 	a.URL = strings.TrimRight(a.URL, "/")
 	c := &Client{account: a, gate: "zendesk/" + a.Name}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
-	transport.MaxIdleConnsPerHost = 64
 	c.http = resty.NewWithClient(&http.Client{
 		Timeout:       callTimeout,
-		Transport:     transport,
+		Transport:     bounded.Transport(maxBody),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}).SetBaseURL(a.URL).SetResponseBodyLimit(maxBody).SetLogger(silent{}).SetHeader("User-Agent", "passerelle").SetDisableWarn(true)
+	}).SetBaseURL(a.URL).SetLogger(silent{}).SetHeader("User-Agent", "passerelle").SetDisableWarn(true)
 	if a.OAuth != nil {
 		c.tokens = c.tokenSource(store)
 	}
@@ -194,7 +193,7 @@ func (c *Client) lost(r request, err error) *ticket.Failure {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		kind = "no answer in time"
-	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+	case bounded.TooLarge(err):
 		kind = fmt.Sprintf("the answer is over %d MiB", maxBody>>20)
 	}
 	f := &ticket.Failure{
