@@ -37,7 +37,8 @@ var (
 	// What a form is made of, each in a call. The forms of an account share it, and where calls are scarce what the last try
 	// had read is not read again: else an account that has a call every few seconds would never know its form.
 	partPolicy = cache.Policy{Fresh: 5 * time.Minute, MaxEntries: 500}
-	sitePolicy = cache.Policy{Fresh: time.Minute, Stale: 24 * time.Hour, Negative: 5 * time.Second, Shared: 15 * time.Minute}
+	// A site of one revision of the configuration never changes: see Directory.Site.
+	sitePolicy = cache.Policy{Fresh: time.Hour, Stale: 24 * time.Hour, Negative: 5 * time.Second, Shared: time.Hour}
 )
 
 // askTimeout bounds the reading of an agent or a form: two or three calls, each of which may have to wait for leave in an
@@ -62,8 +63,11 @@ type Directory struct {
 	doubts    map[string]map[string]doubt // guarded by refreshMu; by account and site
 }
 
-// errNoAccount says that an account left the configuration while its job was under way.
-var errNoAccount = errors.New("the account is not in the configuration")
+var (
+	// errNoAccount says that an account left the configuration while its job was under way.
+	errNoAccount = errors.New("the account is not in the configuration")
+	errRevision  = errors.New("another revision of the configuration is in force")
+)
 
 // NewDirectory makes a directory on a configuration. account gives the client of an account; redis may be nil. The options
 // are for its caches.
@@ -100,8 +104,11 @@ func NewDirectory(config *Config, redis *cache.Redis, account func(name string) 
 	}, patient...)
 	// The key holds the revision of the configuration, so that an edit is never masked by what Redis remembers.
 	d.sites = cache.New("sites", sitePolicy, redis, func(_ context.Context, key string) (ticket.Site, bool, error) {
-		parts := strings.Split(key, "/")
-		s, ok := d.config.Load().Site(parts[1], formID(parts[2]))
+		parts, config := strings.Split(key, "/"), d.config.Load()
+		if config.Revision != parts[0] {
+			return ticket.Site{}, false, errRevision
+		}
+		s, ok := config.Site(parts[1], formID(parts[2]))
 		return s, ok, nil
 	}, opts...)
 	return d
@@ -123,7 +130,7 @@ func (d *Directory) Site(ctx context.Context, platform string, projectID int64) 
 	config := d.config.Load()
 	s, ok, err := d.sites.Get(ctx, config.Revision+"/"+platform+"/"+strconv.FormatInt(projectID, 10))
 	if err != nil {
-		return config.Site(platform, projectID) // the caller's time is over; what is in memory is the truth anyway
+		return config.Site(platform, projectID) // what is in memory is the truth anyway
 	}
 	return s, ok
 }

@@ -181,6 +181,33 @@ func TestWatch(t *testing.T) {
 	<-done
 }
 
+func TestASiteIsKeptUnderItsOwnRevisionOnly(t *testing.T) {
+	parse := func(text string) *Config {
+		config, err := Parse("x.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config
+	}
+	first, second := parse(sound), parse(strings.Replace(sound, "locale: fr", "locale: en", 1))
+	d := NewDirectory(first, nil, func(string) (Account, bool) { return nil, false })
+	// One was about to be read when another revision came into force.
+	d.Use(second)
+	if s, ok, err := d.sites.Get(t.Context(), first.Revision+"/ha/1234"); err == nil {
+		t.Errorf("kept as the first revision's: %s, %v", s.Locale, ok)
+	}
+	for range 2 {
+		d.Use(first)
+		if s, ok := d.Site(t.Context(), "ha", 1234); !ok || s.Locale != "fr" {
+			t.Errorf("the first revision's: %s, %v", s.Locale, ok)
+		}
+		d.Use(second)
+		if s, ok := d.Site(t.Context(), "ha", 1234); !ok || s.Locale != "en" {
+			t.Errorf("the second revision's: %s, %v", s.Locale, ok)
+		}
+	}
+}
+
 func TestAFormIsKnownHoweverFewCallsThereAre(t *testing.T) {
 	config, err := Parse("x.yaml", []byte(sound))
 	if err != nil {
