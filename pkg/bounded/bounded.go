@@ -1,25 +1,32 @@
-// Package bounded calls other people's servers, and reads no more of an answer than it has room for.
+// Package bounded calls other people's servers within bounds of time and size.
 package bounded
 
 import (
 	"errors"
 	"net/http"
+	"time"
+
+	"github.com/go-resty/resty/v2"
 )
 
 // idlePerHost is how many connections to one host are kept for the next calls.
 const idlePerHost = 64
 
-// Transport is one of the standard library's, with connections of its own. The body of an answer, as it is when unpacked,
-// fails after limit bytes with an error that TooLarge knows. It may be used concurrently.
-//
-// A resty client that uses it needs no limit of its own, and without one takes a fraction of the memory to read an answer.
-func Transport(limit int64) http.RoundTripper {
+// Client makes a client with connections of its own. A call takes timeout at most. The body of an answer, as it is when
+// unpacked, fails after limit bytes with an error that TooLarge knows. The client follows no redirect, which could carry
+// credentials elsewhere, and writes no log, which would show addresses and bodies. It may be used concurrently.
+func Client(timeout time.Duration, limit int64) *resty.Client {
 	base := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
 	base.MaxIdleConnsPerHost = idlePerHost
-	return &transport{Transport: base, limit: limit}
+	// resty's own limit is not used: with one it reads by 512 bytes at a time, and takes many times the memory.
+	return resty.NewWithClient(&http.Client{
+		Timeout:       timeout,
+		Transport:     &transport{Transport: base, limit: limit},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}).SetLogger(silent{}).SetDisableWarn(true).SetHeader("User-Agent", "passerelle")
 }
 
-// TooLarge tells whether a call failed because its answer was larger than its transport's limit.
+// TooLarge tells whether a call failed because its answer was over the limit.
 func TooLarge(err error) bool {
 	var over *http.MaxBytesError
 	return errors.As(err, &over)
@@ -40,3 +47,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer.Body = http.MaxBytesReader(nil, answer.Body, t.limit)
 	return answer, nil
 }
+
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAnAnswerIsReadUpToItsLimit(t *testing.T) {
@@ -15,7 +16,7 @@ func TestAnAnswerIsReadUpToItsLimit(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat("x", size))
 		}))
-		client := http.Client{Transport: Transport(1000)}
+		client := Client(time.Minute, 1000).GetClient()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -41,7 +42,7 @@ func TestTheLimitIsForWhatIsUnpacked(t *testing.T) {
 		_, _ = w.Write(packed)
 	}))
 	defer server.Close()
-	client := http.Client{Transport: Transport(10_000)}
+	client := Client(time.Minute, 10_000).GetClient()
 	defer client.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 	if err != nil {
@@ -58,7 +59,7 @@ func TestTheLimitIsForWhatIsUnpacked(t *testing.T) {
 }
 
 func TestAnotherErrorIsNotThatOfTheLimit(t *testing.T) {
-	client := http.Client{Transport: Transport(1000)}
+	client := Client(time.Minute, 1000).GetClient()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)

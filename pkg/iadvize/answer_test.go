@@ -148,8 +148,8 @@ func TestRetryAfterIsObeyedAndCapped(t *testing.T) {
 	network := &answering{status: http.StatusTooManyRequests}
 	c.http.SetTransport(network)
 	for header, want := range map[string]time.Duration{
-		"7": 7 * time.Second, " 7 ": 7 * time.Second, "999999": maxRetryAfter, strings.Repeat("9", 5000): maxRetryAfter, "-1": 0, "soon": 0, "": 0, "5m": 0, "7.5": 0,
-		"Tue, 24 Nov 2026 10:00:30 GMT": 30 * time.Second, "Tue, 24 Nov 2026 09:59:30 GMT": 0, "Wed, 24 Nov 2027 10:00:00 GMT": maxRetryAfter,
+		"7": 7 * time.Second, " 7 ": 7 * time.Second, "999999": 15 * time.Minute, strings.Repeat("9", 5000): 15 * time.Minute, "-1": 0, "soon": 0, "": 0, "5m": 0, "7.5": 0,
+		"Tue, 24 Nov 2026 10:00:30 GMT": 30 * time.Second, "Tue, 24 Nov 2026 09:59:30 GMT": 0, "Wed, 24 Nov 2027 10:00:00 GMT": 15 * time.Minute,
 	} {
 		network.header = http.Header{"Retry-After": {header}, "Date": {"Tue, 24 Nov 2026 10:00:00 GMT"}}
 		_, err := c.Read(t.Context(), uuidOne)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -48,11 +47,7 @@ type Client struct {
 // NewClient makes a client. It calls nobody. The store shares the token with other processes and may be nil.
 func NewClient(c Connection, store token.Store) *Client {
 	client := &Client{gate: "iadvize/" + c.Name, c: c}
-	client.http = resty.NewWithClient(&http.Client{
-		Timeout:       callTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     bounded.Transport(maxBody),
-	}).SetLogger(silent{}).SetHeader("User-Agent", "passerelle")
+	client.http = bounded.Client(callTimeout, maxBody)
 	// The stored token is sealed by the password; after a change of it the others log in once more.
 	password := func() (string, error) {
 		_, password, err := c.Credentials()
@@ -64,13 +59,6 @@ func NewClient(c Connection, store token.Store) *Client {
 	client.tokens = token.NewSource("iadvize/"+c.Name, password, store, client.logIn)
 	return client
 }
-
-// silent keeps resty from writing its own log, which would show addresses and bodies.
-type silent struct{}
-
-func (silent) Errorf(string, ...any) {}
-func (silent) Warnf(string, ...any)  {}
-func (silent) Debugf(string, ...any) {}
 
 // Close ends idle connections.
 func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
@@ -229,26 +217,7 @@ func (c *Client) unreachable(what string, err error) *ticket.Failure {
 
 func (c *Client) trouble(what string, response *resty.Response) *ticket.Failure {
 	return &ticket.Failure{
-		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonExpired, After: retryAfter(response),
+		Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonExpired, After: bounded.RetryAfter(response.Header()),
 		Detail: ticket.Detail{Message: what, Status: response.StatusCode()}, Hint: "iAdvize is in trouble or limits the calls; the jobs wait",
 	}
-}
-
-const maxRetryAfter = 15 * time.Minute
-
-// retryAfter reads whole seconds, or a date, which counts from the answer's own. What is neither, or lies in the past, is 0.
-func retryAfter(response *resty.Response) time.Duration {
-	text := strings.TrimSpace(response.Header().Get("Retry-After"))
-	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(max(0, min(seconds, int64(maxRetryAfter/time.Second)))) * time.Second
-	}
-	until, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(response.Header().Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(0, min(until.Sub(now), maxRetryAfter))
 }

@@ -157,7 +157,7 @@ func TestReadFailures(t *testing.T) {
 		{"429 for ever", func(w http.ResponseWriter, _ string, _ *http.Request) {
 			w.Header().Set("Retry-After", "999999")
 			w.WriteHeader(429)
-		}, ticket.TroubleAccount, ticket.ReasonExpired, maxRetryAfter},
+		}, ticket.TroubleAccount, ticket.ReasonExpired, 15 * time.Minute},
 		{"reset", func(http.ResponseWriter, string, *http.Request) { panic(http.ErrAbortHandler) }, ticket.TroubleAccount, ticket.ReasonExpired, 0},
 		{"huge", func(w http.ResponseWriter, _ string, _ *http.Request) {
 			for range maxBody>>20 + 1 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,9 +34,8 @@ type Account struct {
 
 // Bounds of a call.
 const (
-	callTimeout   = 25 * time.Second // below the time after which the queue hands the job to another worker
-	maxBody       = 16 << 20
-	maxRetryAfter = 15 * time.Minute // larger values were seen and make no sense
+	callTimeout = 25 * time.Second // below the time after which the queue hands the job to another worker
+	maxBody     = 16 << 20
 )
 
 // Client works for one account. Its methods may be called concurrently. Their errors are *ticket.Failure.
@@ -53,23 +51,12 @@ type Client struct {
 func NewClient(a Account, store token.Store) *Client {
 	a.URL = strings.TrimRight(a.URL, "/")
 	c := &Client{account: a, gate: "zendesk/" + a.Name}
-	c.http = resty.NewWithClient(&http.Client{
-		Timeout:       callTimeout,
-		Transport:     bounded.Transport(maxBody),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}).SetBaseURL(a.URL).SetLogger(silent{}).SetHeader("User-Agent", "passerelle").SetDisableWarn(true)
+	c.http = bounded.Client(callTimeout, maxBody).SetBaseURL(a.URL)
 	if a.OAuth != nil {
 		c.tokens = c.tokenSource(store)
 	}
 	return c
 }
-
-// silent keeps resty from writing its own log, which would show addresses and bodies.
-type silent struct{}
-
-func (silent) Errorf(string, ...any) {}
-func (silent) Warnf(string, ...any)  {}
-func (silent) Debugf(string, ...any) {}
 
 // Close waits for a token that is being renewed, for a few seconds at most, and ends idle connections.
 func (c *Client) Close() {
@@ -172,7 +159,7 @@ func (c *Client) failure(r request, status int, p problem, response *resty.Respo
 		message += ", in: " + strings.Join(p.shown, ", ")
 	}
 	f := &ticket.Failure{
-		Trouble: class.trouble, Reason: class.reason, Gate: c.gate, After: retryAfter(response.Header()),
+		Trouble: class.trouble, Reason: class.reason, Gate: c.gate, After: bounded.RetryAfter(response.Header()),
 		Detail: ticket.Detail{Message: message, Status: status, Fields: p.fields}, Hint: class.hint,
 	}
 	switch {
@@ -204,21 +191,4 @@ func (c *Client) lost(r request, err error) *ticket.Failure {
 		f.Trouble = ticket.TroubleUncertain
 	}
 	return f
-}
-
-// retryAfter reads whole seconds, or a date, which counts from the answer's own. What is neither, or lies in the past, is 0.
-func retryAfter(header http.Header) time.Duration {
-	text := strings.TrimSpace(header.Get("Retry-After"))
-	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(max(0, min(seconds, int64(maxRetryAfter/time.Second)))) * time.Second
-	}
-	until, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(0, min(until.Sub(now), maxRetryAfter))
 }
