@@ -34,6 +34,10 @@ func (c *cleanups) run() {
 // natsPatience is how long a process that serves waits for a NATS that starts at the same time, or elects its leaders.
 const natsPatience = time.Minute
 
+// storePatience is how long it waits for a command that has the data folder, which each has for a moment when nothing
+// serves there.
+const storePatience = 5 * time.Second
+
 // openQueue opens the queue of a process that serves: the NATS server of the environment, or an embedded one of its
 // own. healthy tells of the embedded server's store.
 func openQueue(ctx context.Context, e environment, log zerolog.Logger, done *cleanups) (q *queue.Queue, healthy func() error, err error) {
@@ -53,7 +57,7 @@ func openQueue(ctx context.Context, e environment, log zerolog.Logger, done *cle
 	}
 	healthy = func() error { return nil }
 	if e.NATSURL == "" {
-		server, err := startStore(e, embed.Options{Logger: natsLog{log}})
+		server, err := startStore(e, embed.Options{Logger: natsLog{log}, Patience: storePatience})
 		if err != nil {
 			return nil, nil, err
 		}

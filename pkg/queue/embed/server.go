@@ -24,6 +24,7 @@ type Options struct {
 	MaxStore int64         // bytes on disk; 0 means 10 GiB
 	Key      string        // encrypts what is on the disk; empty: not encrypted. At least 16 bytes
 	Logger   server.Logger // may be nil: silent
+	Patience time.Duration // how long to wait for another process that has the folder; 0: not at all
 }
 
 const (
@@ -31,6 +32,7 @@ const (
 	defaultMaxStore = 10 << 30
 	maxMemory       = 64 << 20
 	startTimeout    = 30 * time.Second
+	lockLook        = 50 * time.Millisecond
 )
 
 // Server is a running server. Its methods may be called concurrently.
@@ -46,7 +48,7 @@ type Server struct {
 
 // Start locks the folder and starts the server on it, without a listening port. Every publish is on the disk before it
 // is acknowledged. Other processes of the same user get in by the folder's socket (see Dial), which the commands use.
-// The error wraps ErrInUse when another process has the folder: nats-server itself would start on it and damage it. It
+// The error wraps ErrInUse when another process keeps the folder: nats-server itself would start on it and damage it. It
 // wraps ErrKey when the key is not the store's, and ErrUnreadable when a stream on the disk is not read. A disk that was
 // full is written again once there is room, without the caller's doing.
 func Start(o Options) (*Server, error) {
@@ -54,7 +56,7 @@ func Start(o Options) (*Server, error) {
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
 	lock := flock.New(filepath.Join(o.Dir, "passerelle.lock"))
-	locked, err := lock.TryLock()
+	locked, err := take(lock, o.Patience)
 	if err != nil {
 		return nil, fmt.Errorf("lock data folder %s: %w", o.Dir, err)
 	}
@@ -74,6 +76,16 @@ func Start(o Options) (*Server, error) {
 	}
 	s.watch.Go(func() { s.keepWritable(o) })
 	return s, nil
+}
+
+// take tries to lock until patience is over, and once at least.
+func take(lock *flock.Flock, patience time.Duration) (bool, error) {
+	for end := time.Now().Add(patience); ; <-time.After(lockLook) {
+		locked, err := lock.TryLock()
+		if locked || err != nil || !time.Now().Before(end) {
+			return locked, err
+		}
+	}
 }
 
 func start(o Options) (*server.Server, error) {

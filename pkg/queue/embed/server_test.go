@@ -5,7 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 )
@@ -49,6 +52,25 @@ func TestAProcessOutsideGetsInThroughTheFolder(t *testing.T) {
 			}
 			if msg, err := heard.NextMsg(nats.DefaultTimeout); err != nil || string(msg.Data) != "hello" {
 				t.Errorf("heard %v, %v", msg, err)
+			}
+		})
+	}
+}
+
+func TestAFolderIsWaitedFor(t *testing.T) {
+	for patience, want := range map[time.Duration]bool{5 * time.Second: true, 2 * time.Second: false, 0: false} {
+		path := filepath.Join(t.TempDir(), "lock")
+		synctest.Test(t, func(t *testing.T) {
+			command, process := flock.New(path), flock.New(path)
+			defer func() { _ = errors.Join(command.Close(), process.Close()) }()
+			if locked, err := command.TryLock(); !locked || err != nil {
+				t.Fatal(locked, err)
+			}
+			time.AfterFunc(3*time.Second, func() { _ = command.Unlock() })
+			start := time.Now()
+			got, err := take(process, patience)
+			if waited := time.Since(start); got != want || err != nil || waited > patience+lockLook {
+				t.Errorf("patience %s: %v, %v after %s", patience, got, err, waited)
 			}
 		})
 	}
