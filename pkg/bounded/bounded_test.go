@@ -11,26 +11,32 @@ import (
 	"time"
 )
 
+// read gets an answer with a client of that limit, and its body as far as it goes.
+func read(t *testing.T, address string, limit int64) ([]byte, error) {
+	t.Helper()
+	client := Client(time.Minute, limit).GetClient()
+	defer client.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return io.ReadAll(response.Body)
+}
+
 func TestAnAnswerIsReadUpToItsLimit(t *testing.T) {
 	for _, size := range []int{0, 1, 1000, 1001, 50_000} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat("x", size))
 		}))
-		client := Client(time.Minute, 1000).GetClient()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(response.Body)
-		_ = response.Body.Close()
+		body, err := read(t, server.URL, 1000)
 		if over := size > 1000; TooLarge(err) != over || len(body) != min(size, 1000) {
 			t.Errorf("%d bytes: %d were read, %v", size, len(body), err)
 		}
-		client.CloseIdleConnections()
 		server.Close()
 	}
 }
@@ -42,30 +48,14 @@ func TestTheLimitIsForWhatIsUnpacked(t *testing.T) {
 		_, _ = w.Write(packed)
 	}))
 	defer server.Close()
-	client := Client(time.Minute, 10_000).GetClient()
-	defer client.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if n, err := io.Copy(io.Discard, response.Body); !TooLarge(err) || n != 10_000 {
-		t.Errorf("%d bytes of %d packed ones, %v", n, len(packed), err)
+	if body, err := read(t, server.URL, 10_000); !TooLarge(err) || len(body) != 10_000 {
+		t.Errorf("%d bytes of %d packed ones, %v", len(body), len(packed), err)
 	}
 }
 
 func TestAnotherErrorIsNotThatOfTheLimit(t *testing.T) {
-	client := Client(time.Minute, 1000).GetClient()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:0", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response, err := client.Do(request); err == nil || TooLarge(err) {
-		t.Error(response, err)
+	if _, err := read(t, "http://127.0.0.1:0", 1000); err == nil || TooLarge(err) {
+		t.Error(err)
 	}
 }
 
