@@ -34,6 +34,11 @@ func (a *account) answered(k *call, status int, header http.Header) {
 		a.local.block(now, pause)
 		a.block = max(a.block, now+pause)
 	}
+	if a.mayWait(w) {
+		a.local.hear(now, w)
+		a.words[len(a.words)-1].local = true
+		return
+	}
 	a.ask()
 }
 

@@ -83,6 +83,36 @@ func TestProcessesShareWhatIsLeft(t *testing.T) {
 	}
 }
 
+// Where calls are few and much is left, a call costs one exchange with Redis, not two; the others see it with the next.
+func TestFewCallsCostOneExchangeEach(t *testing.T) {
+	a, b, r, _ := twoProcesses(t, 700, 20)
+	call := func(left int) (asked uint64) {
+		before := r.Stats().Calls
+		answered := mustTake(t, a.Of("acme", Live, time.Minute), "POST tickets")
+		answered(201, headers("2024", 700, left, 55_000))
+		told(t, a, "acme")
+		return r.Stats().Calls - before
+	}
+	call(690)
+	for i := range 10 {
+		if asked := call(689 - i); asked != 1 {
+			t.Errorf("call %d asked Redis %d times, want once", i+1, asked)
+		}
+	}
+	if got := a.Here("acme"); got.Remaining != 680 {
+		t.Errorf("the process itself knows of %d calls left, want 680", got.Remaining)
+	}
+	if got := b.State("acme"); got.Remaining != 681 || got.UnderWay != 1 {
+		t.Errorf("the other process sees %d left and %d under way, want 681 and the last one", got.Remaining, got.UnderWay)
+	}
+	if asked := call(400); asked != 2 {
+		t.Errorf("a call that leaves less than half of what is ours asked Redis %d times, want twice: the others must know", asked)
+	}
+	if got := b.State("acme"); got.Remaining != 400 || got.UnderWay != 0 {
+		t.Errorf("the other process sees %d left and %d under way, want 400 and none", got.Remaining, got.UnderWay)
+	}
+}
+
 // Redis goes away in the middle of a window and comes back empty: no call is made that goes below the reserve.
 func TestRedisGoesAndComesBack(t *testing.T) {
 	a, b, _, p := twoProcesses(t, 300, 20)

@@ -58,6 +58,7 @@ func (a *account) exchangeOnce() {
 	}
 	a.words = slices.DeleteFunc(a.words, func(u unheard) bool { return u.number <= told })
 	a.unused -= m.unused
+	a.known = m.underWay + v.given[Backlog] + v.given[Live] + v.given[Urgent]
 	if a.block == block {
 		a.block = 0
 	}
@@ -65,6 +66,15 @@ func (a *account) exchangeOnce() {
 	a.local = v.tally.shift(b.ms() - v.now)
 	a.local.blocked = max(a.local.blocked, blocked)
 	a.settle(c, v.now, v.leave)
+}
+
+// mayWait tells whether the word of a call may wait until this process asks for leave again: where calls are few and much
+// is left, to tell it at once would double what is asked of Redis. Until then the others take the call for one that is
+// still under way, for 45 seconds at most, which is safe, and dear only where there are many processes for a small limit.
+func (a *account) mayWait(w word) bool {
+	s := a.local.share(a.budgets.quotaOf(a.name), 1)
+	return a.budgets.redis != nil && a.underWay == 0 && a.known <= 1 && a.unused == 0 && a.block == 0 && !a.anyoneWaits() &&
+		w.left-s.floor >= s.ours/2 && a.workers() <= s.ours/50
 }
 
 // forget drops words that are too old to say anything.
