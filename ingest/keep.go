@@ -79,12 +79,23 @@ func (h *Handler) persist(ctx context.Context, event ticket.Event) (queue.Stored
 }
 
 func (h *Handler) try(ctx context.Context, event ticket.Event) (queue.Stored, error) {
-	if event.Kind == ticket.KindClosed && h.done(ctx, event) {
+	if event.Kind == ticket.KindClosed && h.mayOutliveTheWindow(event) && h.done(ctx, event) {
 		return queue.Duplicate, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	return h.store.Publish(ctx, event)
+}
+
+// clocks may differ by so much, iAdvize's and ours.
+const clocks = 2 * time.Minute
+
+// mayOutliveTheWindow tells whether the queue may have forgotten that it had this event. Nobody stored it before it
+// happened: one that is younger than the queue's memory of repeats needs no look into the ledger, which each webhook would
+// wait for.
+func (h *Handler) mayOutliveTheWindow(event ticket.Event) bool {
+	age := h.now().Sub(event.OccurredAt)
+	return age < -clocks || age > queue.RepeatWindow-clocks
 }
 
 // done tells whether the ledger knows the end of this conversation as dealt with. If it cannot be read the event is

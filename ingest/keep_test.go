@@ -26,6 +26,7 @@ import (
 // moody is a store that fails as the test says.
 type moody struct {
 	tries atomic.Int32
+	looks atomic.Int32
 	fail  func(try int32) error // from 1; nil: it works
 }
 
@@ -37,6 +38,7 @@ func (m *moody) Publish(context.Context, ticket.Event) (queue.Stored, error) {
 }
 
 func (m *moody) Look(context.Context, ticket.Job) (queue.Entry, bool, error) {
+	m.looks.Add(1)
 	return queue.Entry{}, false, nil
 }
 
@@ -115,6 +117,34 @@ func TestAWebhookWaitsForWhatPasses(t *testing.T) {
 				}
 				if n := len(log.having("cannot be stored")); n != 1 {
 					t.Errorf("%d lines say so: %v", n, log.all)
+				}
+			})
+		})
+	}
+}
+
+// The queue remembers what it had for ten minutes: what happened since then it cannot have forgotten.
+func TestTheLedgerIsAskedOfWhatTheQueueMayHaveForgotten(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		age   time.Duration
+		looks int32
+	}{
+		{"just now", 0, 0},
+		{"by a clock that is ahead", -time.Minute, 0},
+		{"tried again by iAdvize", 5 * time.Minute, 0},
+		{"nearly too old", queue.RepeatWindow - time.Minute, 1},
+		{"late", time.Hour, 1},
+		{"by a clock that is wrong", -time.Hour, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &moody{fail: func(int32) error { return nil }}
+				h := New(store, sites{}, zerolog.Nop(), nil)
+				happened := time.Now().Add(-tc.age).UTC().Format(time.RFC3339Nano)
+				w := ask(h, strings.Replace(closed, "2019-04-12T07:58:35.171Z", happened, 1))
+				if w.Code != http.StatusAccepted || store.looks.Load() != tc.looks || store.tries.Load() != 1 {
+					t.Errorf("%d after %d looks and %d tries: %s", w.Code, store.looks.Load(), store.tries.Load(), w.Body)
 				}
 			})
 		})

@@ -21,11 +21,15 @@ const (
 const (
 	ackWait       = 30 * time.Second // refreshed by Delivery.Working; bounds how long a killed worker's work rests
 	maxAckPending = 20_000
-	dedupeWindow  = 10 * time.Minute
 	deadLife      = 90 * 24 * time.Hour
 	ledgerLife    = 30 * 24 * time.Hour
 	maxEventBytes = 4 << 30 // beyond it webhooks are refused, so that their sender tries again
 )
+
+// RepeatWindow is for how long after an event was stored the server remembers it, and answers a repeat as a duplicate. A
+// server that is restarted forgets those that are dealt with.
+// https://docs.nats.io/using-nats/developer/develop_jetstream/model_deep_dive#message-deduplication
+const RepeatWindow = 10 * time.Minute
 
 // noAccount stands in subjects for the account of a site that is not configured.
 const noAccount = "_"
@@ -77,7 +81,7 @@ func eventsConfig(replicas int) jetstream.StreamConfig {
 		Name: eventsStream, Description: "what iAdvize reported and nobody has dealt with yet", Subjects: []string{"ev.>"},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: replicas,
 		Discard: jetstream.DiscardNew, DiscardNewPerSubject: true, MaxMsgsPerSubject: 1, MaxBytes: maxEventBytes,
-		Duplicates: dedupeWindow,
+		Duplicates: RepeatWindow,
 	}
 }
 
