@@ -60,9 +60,12 @@ func (b *bulk) consider(h queue.Held) (fit *candidate, ahead bool) {
 	if e.Replays > 0 {
 		b.Directory.Refresh(b.work, e.Platform, e.ProjectID, mended(*e))
 	}
+	entry, _, err := b.Ledger.Look(b.work, e.Job())
+	if err != nil {
+		return nil, false
+	}
 	var o ticket.Outcome
-	var err error
-	c.plan, o, err = b.plan(b.work, e, site, false)
+	c.plan, o, err = b.plan(b.work, e, site, entry, false)
 	if e.Escalated && !h.Event.Escalated {
 		found := h.Event
 		found.Escalated = true

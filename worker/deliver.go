@@ -103,40 +103,70 @@ func siteUnknown(e ticket.Event) *ticket.Failure {
 	}
 }
 
-func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site ticket.Site, why errand) (ticket.Outcome, error) {
-	p, outcome, err := d.plan(ctx, e, site, why.preview)
-	if err != nil || outcome.Result != "" {
+// conversationEnded makes the ticket of a conversation. Of an event that is tried for the first time the ledger knows
+// nothing, unless it repeats one that is dealt with: so it is not asked, which each ticket would wait for. What it
+// knows all the same shows when the intent is to be written; and it is asked before anything becomes a dead letter.
+func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site ticket.Site, why errand) (outcome ticket.Outcome, err error) {
+	first := e.Attempts <= 1 && e.Replays == 0 && !why.preview && !why.held
+	if first {
+		var begun bool
+		outcome, begun, err = d.makeTicket(ctx, e, site, queue.Entry{}, why)
+		var f *ticket.Failure
+		hopeless := errors.As(err, &f) && f.Trouble == ticket.TroubleJob
+		if begun || !hopeless && !errors.Is(err, queue.ErrMoved) {
+			return outcome, err
+		}
+	}
+	entry, _, unread := d.Ledger.Look(ctx, e.Job())
+	switch {
+	case unread != nil:
+		return ticket.Outcome{}, unread
+	case first && entry.State == "":
 		return outcome, err
+	case first && entry.State == queue.StateIntended: // by another worker, and maybe just now
+		return ticket.Outcome{}, inHand(queue.ErrMoved)
+	}
+	outcome, _, err = d.makeTicket(ctx, e, site, entry, why)
+	return outcome, err
+}
+
+// makeTicket takes a conversation from what the ledger knows of it to its outcome. begun tells whether the intent was
+// written.
+func (d *Deliverer) makeTicket(ctx context.Context, e *ticket.Event, site ticket.Site, entry queue.Entry, why errand) (outcome ticket.Outcome, begun bool, err error) {
+	p, outcome, err := d.plan(ctx, e, site, entry, why.preview)
+	if err != nil || outcome.Result != "" {
+		return outcome, false, err
 	}
 	if why.preview {
-		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: p.draft.Purpose}, nil
+		return ticket.Outcome{Result: ticket.ResultCreated, Purpose: p.draft.Purpose}, false, nil
 	}
 	tickets, ok := d.Tickets(site.Account, why.rankOf(*e), why.held)
 	if !ok {
-		return ticket.Outcome{}, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
+		return ticket.Outcome{}, false, notConfigured(queue.LaneGate(site.Account), "the Zendesk account")
 	}
 	m := making{d: d, account: site.Account, tickets: tickets, draft: p.draft, job: e.Job(), entry: p.entry, prior: p.entry}
 	known, err := d.known(ctx, *e, p.conversation)
 	if err != nil {
-		return ticket.Outcome{}, err
+		return ticket.Outcome{}, false, err
 	}
 	m.mayExist = p.entry.State != "" || e.Replays > 0 || !known || d.old(p.conversation)
 	intent := queue.Entry{State: queue.StateIntended, Purpose: p.draft.Purpose, IntendedAt: d.now()}.Of(*e).After(p.entry)
 	outcome, err = m.make(ctx, intent)
 	if !refusedAsDrawn(err) {
-		return outcome, err
+		return outcome, m.entry.State != p.entry.State, err
 	}
 	// The form or an agent may have changed since it was read.
 	d.Directory.RefreshOld(ctx, e.Platform, e.ProjectID, d.now().Add(-deathRefresh))
 	fresh, drawErr := d.draw(ctx, p.conversation, site, p.draft.Purpose)
 	switch {
 	case drawErr != nil:
-		return outcome, drawErr
+		return outcome, true, drawErr
 	case reflect.DeepEqual(fresh, p.draft):
-		return outcome, err
+		return outcome, true, err
 	}
 	m.draft, m.mayExist, intent.IntendedAt = fresh, false, d.now()
-	return m.make(ctx, intent)
+	outcome, err = m.make(ctx, intent)
+	return outcome, true, err
 }
 
 // refusedAsDrawn tells whether Zendesk refused a ticket for what stands in it.
@@ -152,13 +182,12 @@ type plan struct {
 	draft        ticket.Draft
 }
 
-// plan reads the conversation and draws its ticket up. An outcome with a result says that there is nothing to be made.
-// The event is marked when the conversation is an escalated one, even if its ticket cannot be drawn up.
-func (d *Deliverer) plan(ctx context.Context, e *ticket.Event, site ticket.Site, preview bool) (p plan, o ticket.Outcome, err error) {
-	if p.entry, _, err = d.Ledger.Look(ctx, e.Job()); err != nil {
-		return p, o, err
-	}
-	switch p.entry.State {
+// plan reads the conversation and draws its ticket up; entry is what the ledger knows of it. An outcome with a result says
+// that there is nothing to be made. The event is marked when the conversation is an escalated one, even if its ticket
+// cannot be drawn up.
+func (d *Deliverer) plan(ctx context.Context, e *ticket.Event, site ticket.Site, entry queue.Entry, preview bool) (p plan, o ticket.Outcome, err error) {
+	p.entry = entry
+	switch entry.State {
 	case queue.StateCreated:
 		return p, ticket.Outcome{Result: ticket.ResultCreated, Purpose: p.entry.Purpose, Ticket: p.entry.Ref, Why: "the ticket exists already"}, nil
 	case queue.StateSkipped:

@@ -1,7 +1,7 @@
 package worker
 
 import (
-	"errors"
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -33,6 +33,67 @@ func TestDeliverMakesOneTicket(t *testing.T) {
 	entry, _, err := q.Look(t.Context(), "c1")
 	if err != nil || entry.State != queue.StateCreated || entry.Site != "acme-fr" || entry.IntendedAt.IsZero() {
 		t.Errorf("entry = %+v, %v", entry, err)
+	}
+}
+
+// lookedAt counts how often the ledger is asked.
+type lookedAt struct {
+	Ledger
+	times int
+}
+
+func (l *lookedAt) Look(ctx context.Context, job ticket.Job) (queue.Entry, bool, error) {
+	l.times++
+	return l.Ledger.Look(ctx, job)
+}
+
+// What repeats a conversation that is dealt with changes nothing, though the ledger is asked only when it has to be.
+func TestARepeatChangesNothing(t *testing.T) {
+	required := func(w *town) {
+		w.form.Fields = append(w.form.Fields, ticket.Field{ID: 20, Type: ticket.FieldText, Title: "Order", Active: true, Required: true})
+	}
+	created := queue.Entry{State: queue.StateCreated, Purpose: ticket.PurposeArchive, Ref: ticket.Ref{ID: 7, URL: "https://acme.example/7"}}
+	for _, tc := range []struct {
+		name   string
+		before queue.Entry
+		change func(*town)
+		result ticket.Result
+		looks  int
+		calls  []string
+	}{
+		{"of none", queue.Entry{}, nil, ticket.ResultCreated, 0, []string{"create"}},
+		{"of a ticket", created, nil, ticket.ResultCreated, 1, nil},
+		{"of a ticket whose form has changed", created, required, ticket.ResultCreated, 1, nil},
+		{"of one that was not wanted", queue.Entry{State: queue.StateSkipped}, nil, ticket.ResultSkipped, 1, nil},
+		{"of one that is still not wanted", queue.Entry{State: queue.StateSkipped}, func(w *town) { w.site.Tickets.Archive = false }, ticket.ResultSkipped, 1, nil},
+		{"of an erased one", queue.Entry{State: queue.StateSkipped, ErasedAt: time.Now()}, nil, ticket.ResultSkipped, 1, nil},
+		{"of an erased one whose form has changed", queue.Entry{State: queue.StateSkipped, ErasedAt: time.Now()}, required, ticket.ResultSkipped, 1, nil},
+		{"of one that is in hand", queue.Entry{State: queue.StateIntended, IntendedAt: time.Now()}, nil, ticket.ResultRetry, 1, nil},
+		{"of one that is in hand, whose form has changed", queue.Entry{State: queue.StateIntended, IntendedAt: time.Now()}, required, ticket.ResultRetry, 1, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			world, q := newTown(), openQueue(t)
+			e := closed("c1")
+			if tc.before.State != "" {
+				if _, err := q.Write(t.Context(), e.Job(), queue.Entry{}, tc.before); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tc.change != nil {
+				tc.change(world)
+			}
+			d := deliverer(world, q, Settings{})
+			asked := &lookedAt{Ledger: d.Ledger}
+			d.Ledger = asked
+			o := d.Deliver(t.Context(), &e)
+			if o.Result != tc.result || (o.Failure != nil) != (tc.result == ticket.ResultRetry) || asked.times != tc.looks || !slices.Equal(world.calls, tc.calls) {
+				t.Errorf("outcome %+v, %d looks, calls %v", o, asked.times, world.calls)
+			}
+			entry, _, err := q.Look(t.Context(), e.Job())
+			if err != nil || tc.before.State != "" && entry.State != tc.before.State || entry.ErasedAt.IsZero() != tc.before.ErasedAt.IsZero() || tc.before.ID != 0 && entry.ID != tc.before.ID {
+				t.Errorf("entry = %+v, %v", entry, err)
+			}
+		})
 	}
 }
 
@@ -147,8 +208,9 @@ func TestACutAtAnyStepLeadsToOneTicket(t *testing.T) {
 					world.fail = cut
 				}
 				var o ticket.Outcome
-				for range 5 {
+				for i := range 5 {
 					e := closed("c1")
+					e.Attempts = i + 1
 					if o = d.Deliver(t.Context(), &e); o.Result == ticket.ResultCreated {
 						break
 					}
@@ -185,10 +247,10 @@ func TestOfTwoWorkersOneMakesTheTicket(t *testing.T) {
 		t.Errorf("outcome = %+v", o)
 	}
 	close(goOn)
-	if o := <-slow; o.Result != ticket.ResultRetry || !errors.Is(o.Failure, queue.ErrMoved) {
+	if o := <-slow; o.Result != ticket.ResultCreated || o.Why == "" {
 		t.Errorf("the slow one: %+v", o)
 	}
-	if len(world.tickets) != 1 {
+	if len(world.tickets) != 1 || !slices.Equal(world.calls, []string{"create"}) {
 		t.Errorf("%d tickets", len(world.tickets))
 	}
 }

@@ -160,9 +160,9 @@ func TestOneWorkerAtATimeAddsComments(t *testing.T) {
 		t.Fatalf("without the note: %+v", o)
 	}
 	slow := make(chan ticket.Outcome)
-	go func() { e := closed("c1"); slow <- d.Deliver(t.Context(), &e) }()
+	go func() { e := triedBefore("c1"); slow <- d.Deliver(t.Context(), &e) }()
 	<-inside
-	e := closed("c1")
+	e := triedBefore("c1")
 	if o := other.Deliver(t.Context(), &e); o.Result != ticket.ResultRetry {
 		t.Errorf("the other: %+v", o)
 	}

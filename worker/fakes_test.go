@@ -262,6 +262,13 @@ func closed(id string) ticket.Event {
 	return ticket.Event{ID: "e-" + id, Kind: ticket.KindClosed, Platform: "ha", ProjectID: 12, ConversationID: id, Account: "acme", ReceivedAt: time.Now(), OccurredAt: time.Now()}
 }
 
+// triedBefore is closed as it comes again.
+func triedBefore(id string) ticket.Event {
+	e := closed(id)
+	e.Attempts = 2
+	return e
+}
+
 func publish(tb testing.TB, q *queue.Queue, e ticket.Event) {
 	tb.Helper()
 	if stored, err := q.Publish(tb.Context(), e); err != nil || stored != queue.Accepted {

@@ -70,9 +70,12 @@ func TestACommentThatComesLateIsNotInTheTicketTwice(t *testing.T) {
 			world.agents["chloe@example.com"] = ticket.AgentUser{ID: agent.ID, Active: true}
 			d := deliverer(world, q, Settings{})
 			d.World.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return client, true }
+			tries := 0
 			try := func() ticket.Outcome {
 				desk.clock.Add(2) // what a job is tried again after
 				e := closed("c1")
+				tries++
+				e.Attempts = tries
 				return d.Deliver(t.Context(), &e)
 			}
 			if o := try(); o.Failure == nil || o.After < 2*time.Second {

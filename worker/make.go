@@ -93,15 +93,19 @@ func (m *making) note(ctx context.Context, e queue.Entry) error {
 	}
 	written, err := m.d.Ledger.Write(ctx, m.job, m.entry, e)
 	if errors.Is(err, queue.ErrMoved) {
-		return &ticket.Failure{
-			Trouble: ticket.TroubleHiccup, Err: err, Hint: "nothing: the other worker's result counts",
-			Detail: ticket.Detail{Message: "another worker has this conversation in hand"},
-		}
+		return inHand(err)
 	}
 	if err == nil {
 		m.entry = written
 	}
 	return err
+}
+
+func inHand(err error) *ticket.Failure {
+	return &ticket.Failure{
+		Trouble: ticket.TroubleHiccup, Err: err, Hint: "nothing: the other worker's result counts",
+		Detail: ticket.Detail{Message: "another worker has this conversation in hand"},
+	}
 }
 
 // create makes the ticket, unless an earlier try did.
