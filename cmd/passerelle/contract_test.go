@@ -240,9 +240,10 @@ func newContractCase(zendesk *simzendesk.Server, i int, switches simzendesk.Swit
 
 // deliverAll repeats what is to be tried again, as the worker would after a wait.
 func deliverAll(ctx context.Context, w works, e ticket.Event) ticket.Outcome {
-	for tries := 0; ; tries++ {
+	for {
+		e.Attempts++
 		o := w.deliverer.Deliver(ctx, &e)
-		if o.Result != ticket.ResultRetry || tries == 5 {
+		if o.Result != ticket.ResultRetry || e.Attempts == 6 {
 			return o
 		}
 	}
