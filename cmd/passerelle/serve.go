@@ -215,6 +215,7 @@ func (s *service) run(ctx context.Context) error {
 		parts.Go(func() { s.worker.Run(ctx, work) })
 		parts.Go(func() { s.keepTokens(ctx) })
 		parts.Go(func() { s.countWorkers(ctx) })
+		parts.Go(func() { s.tryAnew(ctx) })
 	}
 	if s.sweep != nil {
 		parts.Go(func() { s.sweep.Run(ctx) })

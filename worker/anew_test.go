@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/limit"
+	"passerelle/pkg/queue"
+	"passerelle/pkg/ticket"
+)
+
+// What has waited long is tried as soon as it is reached in another way.
+func TestWhatIsReachedInAnotherWayIsTriedAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		trouble *ticket.Failure
+		change  func(*testing.T, *Worker)
+	}{
+		"an account":   {accountDown(), func(t *testing.T, w *Worker) { w.AccountChanged(t.Context(), "acme") }},
+		"a connection": {connectionDown("main"), func(t *testing.T, w *Worker) { w.ConnectionChanged(t.Context(), "main", []string{"acme"}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q, world := openQueue(t), newTown()
+			d := deliverer(world, q, Settings{})
+			w := New(q, d, zerolog.Nop(), nil)
+			c.trouble.After = time.Hour
+			w.gates.fail(c.trouble)
+			e := closed("c1")
+			if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultHeld {
+				t.Fatalf("before: %s", o.Result)
+			}
+			if err := q.Hold(t.Context(), e, d.now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			c.change(t, w)
+			runs, err := q.Runs(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer runs.Close()
+			run, err := runs.Next(t.Context()) // long before the hour is over
+			if err != nil || run.Account != "acme" {
+				t.Fatalf("run = %+v, %v", run, err)
+			}
+			w.run(t.Context(), t.Context(), run)
+			if accounts, connections := w.InTrouble(); len(world.tickets) != 1 || len(accounts)+len(connections) != 0 {
+				t.Errorf("%d tickets, in trouble: %v %v", len(world.tickets), accounts, connections)
+			}
+		})
+	}
+}
+
+func TestAChangeLeavesAloneWhatIsNotInTrouble(t *testing.T) {
+	now := time.Unix(0, 0)
+	g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
+	limited := &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/limited", Limited: true, After: time.Minute, Detail: ticket.Detail{Status: 429}}
+	g.fail(limited)
+	for _, name := range []string{"zendesk/well", limited.Gate} {
+		if g.anew(name) {
+			t.Errorf("%s was in trouble", name)
+		}
+	}
+	if _, until, shut := g.shut(limited.Gate); !shut || until.Sub(now) < time.Minute {
+		t.Errorf("the limited one: shut %t until %s", shut, until)
+	}
+	w := &Worker{gates: g}
+	g.fail(&ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/b"})
+	g.fail(&ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/a"})
+	g.fail(&ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "iadvize/main"})
+	if accounts, connections := w.InTrouble(); !slices.Equal(accounts, []string{"a", "b"}) || !slices.Equal(connections, []string{"main"}) {
+		t.Errorf("in trouble: %v %v", accounts, connections)
+	}
+}
