@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"passerelle/deploy/stand"
+	"passerelle/pkg/iadvize"
+	"passerelle/pkg/ticket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -165,5 +168,57 @@ func TestHelpIsNoError(t *testing.T) {
 		if c.status == 0 && errOut.Len() > 0 || c.status != 0 && out.Len() > 0 {
 			t.Errorf("bench %s: help belongs on standard output, what is wrong on standard error: %s; %s", c.args, &out, &errOut)
 		}
+	}
+}
+
+// What is prepared is what the simulator would have said, and no worker's question is answered with another's.
+func TestPreparedAnswersAreTheSimulators(t *testing.T) {
+	w, err := openWorld(nature{size: 1, workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	var ids []string
+	for range 3 {
+		c := w.conversation(w.archive, 0)
+		if err := w.iadvize.Add(c); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, c.ID)
+	}
+	client := iadvize.NewClient(iadvize.Connection{
+		Name: "bench", URL: "http://" + w.iadvizeAddress + "/graphql", TokenURL: "http://" + w.iadvizeAddress + "/oauth2/token", Platform: "ha",
+		Credentials: func() (string, string, error) { return worldUser, worldSecret, nil },
+	}, nil)
+	defer client.Close()
+	if n := w.prepared.prepare(ids); n != 0 {
+		t.Errorf("%d answers are ready before anybody has asked", n)
+	}
+	var asked []ticket.Conversation
+	ask := func(id string) ticket.Conversation {
+		t.Helper()
+		c, err := client.Read(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, id := range ids {
+		asked = append(asked, ask(id))
+	}
+	before := w.iadvize.Requests().GraphQL
+	if n := w.prepared.prepare(ids); n != len(ids) {
+		t.Errorf("%d answers are ready", n)
+	}
+	if n := w.iadvize.Requests().GraphQL - before; n != len(ids) {
+		t.Errorf("the simulator was asked %d times to prepare", n)
+	}
+	for i, id := range ids {
+		if got := ask(id); !reflect.DeepEqual(got, asked[i]) || got.ID != id {
+			t.Errorf("prepared: %+v, asked: %+v", got, asked[i])
+		}
+	}
+	if n := w.iadvize.Requests().GraphQL - before; n != len(ids) {
+		t.Errorf("the simulator was asked %d times in all", n)
 	}
 }

@@ -26,7 +26,7 @@ type load struct {
 	count     int // instead of span, if it is not 0
 	choose    func(i int) int
 	generator *traffic.Generator
-	begin     func() // called when all is ready, before the first event; may be nil
+	begin     func() // called when all is ready, before the first event; nil: its times are not measured
 }
 
 // inFlight bounds the conversations that are on their way into the queue.
@@ -47,10 +47,16 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 	for i := range ready {
 		ready[i] = r.conversation(l.generator, l.choose(i))
 	}
+	measured := l.begin != nil
+	if measured {
+		if err := r.prepare(ready); err != nil {
+			return nil, err
+		}
+	}
 	if n > 1 { // one alone is sent while others are measured
 		quieten(n)
 	}
-	if l.begin != nil {
+	if measured {
 		l.begin()
 	}
 	var wait sync.WaitGroup
@@ -73,7 +79,10 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 		wait.Go(func() {
 			defer func() { <-slots }()
 			at, c := l.choose(i), ready[i]
-			err := r.iadvize.Add(c)
+			var err error
+			if !measured {
+				err = r.iadvize.Add(c)
+			}
 			if err == nil {
 				err = r.store(ctx, at, c)
 			}
@@ -86,6 +95,21 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 	}
 	wait.Wait()
 	return all, context.Cause(ctx)
+}
+
+// prepare puts conversations on iAdvize, and has the answers ready that workers will ask for.
+func (r *rig) prepare(all []simiadvize.Conversation) error {
+	ids := make([]string, len(all))
+	for i, c := range all {
+		if err := r.iadvize.Add(c); err != nil {
+			return err
+		}
+		ids[i] = c.ID
+	}
+	if got := r.prepared.prepare(ids); got != len(all) {
+		return fmt.Errorf("prepare iAdvize's answers: it gave %d of %d", got, len(all))
+	}
+	return nil
 }
 
 func (r *rig) store(ctx context.Context, at int, c simiadvize.Conversation) error {

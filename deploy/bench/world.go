@@ -46,6 +46,7 @@ type world struct {
 	accounts []*simzendesk.AccountState
 	sites    []worldSite
 	calls    *tap
+	prepared *prepared
 	archive  *traffic.Generator // makes conversations that are only archived
 	escalate *traffic.Generator // makes escalated ones
 	mixed    *traffic.Generator // one in five is escalated
@@ -81,7 +82,8 @@ func openWorld(n nature) (w *world, err error) {
 		return w, err
 	}
 	w.archive, w.escalate, w.mixed = w.generator(1, -1), w.generator(2, 1), w.generator(3, 0.2)
-	if w.iadvizeAddress, err = w.serve(w.iadvize, w.iadvize.Close); err != nil {
+	w.prepared = &prepared{simulator: w.iadvize, latency: n.latency / 2}
+	if w.iadvizeAddress, err = w.serve(w.prepared, w.iadvize.Close); err != nil {
 		return w, err
 	}
 	for i := range n.workers {
