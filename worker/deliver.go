@@ -126,6 +126,9 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 	case first && entry.State == queue.StateIntended: // by another worker, and maybe just now
 		return ticket.Outcome{}, inHand(queue.ErrMoved)
 	}
+	if first {
+		e.Attempts++ // another event of the conversation was tried before, and what that left behind counts
+	}
 	outcome, _, err = d.makeTicket(ctx, e, site, entry, why)
 	return outcome, err
 }

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -362,5 +365,34 @@ func TestALedgerOutOfReachMeansLater(t *testing.T) {
 		if o := d.Deliver(t.Context(), e); o.Result != ticket.ResultRetry || len(world.calls) != 0 {
 			t.Errorf("outcome = %+v, calls %v", o, world.calls)
 		}
+	}
+}
+
+// A webhook that comes again after its conversation became a dead letter, and its cause was mended, takes the dead letter
+// back: nobody is to replay what has its ticket.
+func TestARepeatOfADeadOneThatIsMendedLeavesNoDeadLetter(t *testing.T) {
+	world, q := newTown(), openQueue(t)
+	form := world.form.Fields
+	world.form.Fields = append(form, ticket.Field{ID: 20, Type: ticket.FieldText, Title: "Order", Active: true, Required: true})
+	w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
+	deliver := func(want ticket.Result) (dead int) {
+		t.Helper()
+		e := closed("c1")
+		e.Attempts = 1
+		o := w.attempt(t.Context(), &e, errand{rank: limit.Live})
+		if err := w.keep(t.Context(), e, o); err != nil || o.Result != want {
+			t.Fatalf("outcome %+v, %v", o, err)
+		}
+		if err := q.DeadLetters(t.Context(), queue.Filter{}, func(queue.Buried) error { dead++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return dead
+	}
+	if n := deliver(ticket.ResultDead); n != 1 {
+		t.Fatalf("%d dead letters", n)
+	}
+	world.form.Fields = form
+	if n := deliver(ticket.ResultCreated); n != 0 || len(world.tickets) != 1 {
+		t.Errorf("%d dead letters beside %d tickets", n, len(world.tickets))
 	}
 }
