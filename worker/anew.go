@@ -72,3 +72,12 @@ func (g *gates) anew(name string) bool {
 	at.since, at.until, at.told, at.probing, at.answers = now, now, now, false, time.Time{}
 	return true
 }
+
+// meet notes that something got through. It tells whether that is the first time since the process began.
+func (g *gates) meet(name string) (first bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first = !g.met[name]
+	g.met[name] = true
+	return first
+}

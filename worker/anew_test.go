@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -71,5 +72,47 @@ func TestAChangeLeavesAloneWhatIsNotInTrouble(t *testing.T) {
 	g.fail(&ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "iadvize/main"})
 	if accounts, connections := w.InTrouble(); !slices.Equal(accounts, []string{"a", "b"}) || !slices.Equal(connections, []string{"main"}) {
 		t.Errorf("in trouble: %v %v", accounts, connections)
+	}
+}
+
+// A process that begins does not know what was in trouble before: the first ticket tells that it is over.
+func TestTheFirstTicketOfAProcessWakesWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	q, world := openQueue(t), newTown()
+	w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
+	hold := func(id string) {
+		t.Helper()
+		if err := q.Hold(t.Context(), closed(id), time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver := func(id string) {
+		t.Helper()
+		e := closed(id)
+		if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultCreated {
+			t.Fatalf("%s: %+v", id, o)
+		}
+	}
+	hold("c1")
+	deliver("c2")
+	runs, err := q.Runs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runs.Close()
+	run, err := runs.Next(t.Context())
+	if err != nil || run.Account != "acme" {
+		t.Fatalf("run = %+v, %v", run, err)
+	}
+	w.run(t.Context(), t.Context(), run)
+	hold("c3")
+	deliver("c4")                                                   // no news
+	soon, cancel := context.WithTimeout(t.Context(), 2*time.Second) // alarms ring at whole seconds
+	defer cancel()
+	if run, err := runs.Next(soon); err == nil {
+		t.Errorf("the second ticket woke %s too", run.Account)
+	}
+	if len(world.tickets) != 3 {
+		t.Errorf("%d tickets", len(world.tickets))
 	}
 }

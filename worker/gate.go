@@ -20,6 +20,7 @@ type gates struct {
 
 	mu  sync.Mutex
 	all map[string]*gate // guarded by mu
+	met map[string]bool  // guarded by mu; what something got through to since the process began
 
 	turns map[string]turn // guarded by mu; of open accounts that hold something
 }
@@ -60,7 +61,7 @@ const (
 )
 
 func newGates(process string, now func() time.Time, tell func(queue.GateNews)) *gates {
-	return &gates{process: process, now: now, tell: tell, all: map[string]*gate{}, turns: map[string]turn{}}
+	return &gates{process: process, now: now, tell: tell, all: map[string]*gate{}, met: map[string]bool{}, turns: map[string]turn{}}
 }
 
 // shut tells whether an event must wait for one of the gates, and until when.

@@ -220,7 +220,8 @@ func (w *Worker) learn(ctx context.Context, e ticket.Event, o *ticket.Outcome, n
 	}
 }
 
-// open opens gates after a success, and wakes the account if one was shut for trouble.
+// open opens gates after a success, and wakes the account if one was shut for trouble, or may have been before this process
+// began: whoever starts it again with other credentials is not to wait for the next trial of what is held.
 func (w *Worker) open(ctx context.Context, account string, wake bool, names ...string) {
 	opened, eased := w.gates.pass(names...)
 	for _, name := range eased {
@@ -229,7 +230,7 @@ func (w *Worker) open(ctx context.Context, account string, wake bool, names ...s
 	for _, name := range opened {
 		w.log.Info().Str("account", name).Msg("account well again")
 	}
-	if len(opened) > 0 && wake {
+	if first := w.gates.meet(queue.LaneGate(account)); wake && (first || len(opened) > 0) {
 		if err := w.queue.WakeNow(ctx, account); err != nil {
 			w.log.Debug().Err(err).Str("account", account).Msg("cannot wake the account early; its alarm still rings")
 		}
