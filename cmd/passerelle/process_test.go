@@ -33,8 +33,38 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProcess) != "" {
 		os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		natsServer.remove()
+		os.Exit(status)
+	}))
 }
+
+// natsServer is the program of a NATS server, built from the module that the product embeds when the first test wants it.
+var natsServer program
+
+type program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func (p *program) path(t *testing.T) string {
+	t.Helper()
+	p.once.Do(func() {
+		if p.dir, p.err = os.MkdirTemp("", "nats-server-"); p.err != nil {
+			return
+		}
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", p.dir, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
+			p.err = fmt.Errorf("build nats-server: %w\n%s", err, out)
+		}
+	})
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	return filepath.Join(p.dir, "nats-server")
+}
+
+func (p *program) remove() { _ = os.RemoveAll(p.dir) }
 
 // process is a running process of the product.
 type process struct {
@@ -121,7 +151,7 @@ func start(t *testing.T, environment []string, args ...string) *process {
 	return startProgram(t, self, append([]string{asProcess + "=1", "PASSERELLE_LOG_FORMAT=json", "GOCOVERDIR=" + t.TempDir()}, environment...), args...)
 }
 
-// startNATS runs a NATS server of its own, built from the module that the product embeds.
+// startNATS runs a NATS server of its own.
 func startNATS(t *testing.T) (url string, p *process) {
 	t.Helper()
 	return startNATSIn(t, t.TempDir(), "always")
@@ -130,13 +160,9 @@ func startNATS(t *testing.T) (url string, p *process) {
 // startNATSIn is startNATS with the store's folder, and how often it is synced.
 func startNATSIn(t *testing.T, store, sync string) (url string, p *process) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "nats-server")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		t.Fatalf("build nats-server: %v\n%s", err, out)
-	}
 	port := freePort(t)
 	config := write(t, "nats.conf", fmt.Sprintf("host: 127.0.0.1\nport: %d\njetstream { store_dir: %q, sync_interval: %s }\n", port, store, sync))
-	p = startProgram(t, binary, nil, "-c", config)
+	p = startProgram(t, natsServer.path(t), nil, "-c", config)
 	p.await("Server is ready")
 	return fmt.Sprintf("nats://127.0.0.1:%d", port), p
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -103,13 +101,9 @@ func TestDriftIsShownRefusedAndPutRight(t *testing.T) {
 func TestAServerThatSyncsLaterIsNamed(t *testing.T) {
 	w := newTown(t)
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "nats-server")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		t.Fatalf("build nats-server: %v\n%s", err, out)
-	}
 	port, monitor := freePort(t), freePort(t)
 	config := write(t, "nats.conf", fmt.Sprintf("server_name: lazy\nhost: 127.0.0.1\nport: %d\nhttp: \"127.0.0.1:%d\"\njetstream { store_dir: %q }\n", port, monitor, dir))
-	startProgram(t, binary, nil, "-c", config).await("Server is ready")
+	startProgram(t, natsServer.path(t), nil, "-c", config).await("Server is ready")
 	env := slices.Concat(w.env, []string{fmt.Sprintf("PASSERELLE_NATS_URL=nats://127.0.0.1:%d", port)})
 	p := start(t, env, "serve")
 	p.await("whether the NATS servers sync each message to disk is only told at their monitoring port")
