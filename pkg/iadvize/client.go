@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -137,25 +138,25 @@ func (c *Client) endpoint() string {
 	return c.c.URL
 }
 
-// decode reads data and errors whatever the status: errors of GraphQL come with 200 and with 400.
+// decode reads data and errors whatever the status: errors of GraphQL come with 200 and with 400. It reads the answer once,
+// because conversations may be long: data of another form than into fails only when nothing else is wrong.
 func (c *Client) decode(response *resty.Response, into any) error {
-	var answer struct {
-		Data   json.RawMessage `json:"data"`
-		Errors []graphQLError  `json:"errors"`
-	}
+	answer := struct {
+		Data   any            `json:"data"`
+		Errors []graphQLError `json:"errors"`
+	}{Data: into}
 	err := json.Unmarshal(response.Body(), &answer)
 	status := response.StatusCode()
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return c.refused(status, "iAdvize refused the token")
-	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || err != nil:
+	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || err != nil && !ofData(err):
 		return c.trouble("read from iAdvize", response)
 	case len(answer.Errors) > 0:
 		return c.judge(answer.Errors, status)
 	case status != http.StatusOK:
 		return c.trouble("read from iAdvize", response)
-	}
-	if err := json.Unmarshal(answer.Data, into); err != nil {
+	case err != nil || reflect.ValueOf(into).Elem().IsZero() && !hasData(response.Body()):
 		return &ticket.Failure{
 			Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonConversationNotFound, Err: errSchema,
 			Detail: ticket.Detail{Message: "iAdvize's answer has another form than the query expects", Status: status},
@@ -163,6 +164,24 @@ func (c *Client) decode(response *resty.Response, into any) error {
 		}
 	}
 	return nil
+}
+
+// ofData tells whether an answer is of the form that GraphQL has, and only its data have another form than was expected.
+func ofData(err error) bool {
+	var syntax *json.SyntaxError
+	var other *json.UnmarshalTypeError
+	if errors.As(err, &syntax) {
+		return false
+	}
+	return !errors.As(err, &other) || other.Field != "" && !strings.HasPrefix(other.Field, "errors")
+}
+
+// hasData tells whether an answer says anything of data, be it null.
+func hasData(body []byte) bool {
+	var answer struct {
+		Data json.RawMessage `json:"data"`
+	}
+	return json.Unmarshal(body, &answer) == nil && answer.Data != nil
 }
 
 var (
