@@ -125,9 +125,8 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 		return outcome, err
 	case first && entry.State == queue.StateIntended: // by another worker, and maybe just now
 		return ticket.Outcome{}, inHand(queue.ErrMoved)
-	}
-	if first {
-		e.Attempts++ // another event of the conversation was tried before, and what that left behind counts
+	case first && entry.State == queue.StateDead: // the event repeats one that nobody has in hand
+		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "it is a dead letter, or was one that was discarded: a replay tries it again"}, nil
 	}
 	outcome, _, err = d.makeTicket(ctx, e, site, entry, why)
 	return outcome, err

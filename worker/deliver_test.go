@@ -368,14 +368,14 @@ func TestALedgerOutOfReachMeansLater(t *testing.T) {
 	}
 }
 
-// A webhook that comes again after its conversation became a dead letter, and its cause was mended, takes the dead letter
-// back: nobody is to replay what has its ticket.
-func TestARepeatOfADeadOneThatIsMendedLeavesNoDeadLetter(t *testing.T) {
+// A second event of a conversation that is a dead letter changes nothing, though the cause was mended: a replay makes the
+// ticket, and of what was discarded none is made.
+func TestARepeatOfADeadOneIsLeftToItsReplay(t *testing.T) {
 	world, q := newTown(), openQueue(t)
 	form := world.form.Fields
 	world.form.Fields = append(form, ticket.Field{ID: 20, Type: ticket.FieldText, Title: "Order", Active: true, Required: true})
 	w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
-	deliver := func(want ticket.Result) (dead int) {
+	deliver := func(want ticket.Result) (dead []queue.Buried) {
 		t.Helper()
 		e := closed("c1")
 		e.Attempts = 1
@@ -383,16 +383,26 @@ func TestARepeatOfADeadOneThatIsMendedLeavesNoDeadLetter(t *testing.T) {
 		if err := w.keep(t.Context(), e, o); err != nil || o.Result != want {
 			t.Fatalf("outcome %+v, %v", o, err)
 		}
-		if err := q.DeadLetters(t.Context(), queue.Filter{}, func(queue.Buried) error { dead++; return nil }); err != nil {
+		if err := q.DeadLetters(t.Context(), queue.Filter{}, func(b queue.Buried) error { dead = append(dead, b); return nil }); err != nil {
 			t.Fatal(err)
 		}
 		return dead
 	}
-	if n := deliver(ticket.ResultDead); n != 1 {
+	if n := len(deliver(ticket.ResultDead)); n != 1 {
 		t.Fatalf("%d dead letters", n)
 	}
+	if n := len(deliver(ticket.ResultSkipped)); n != 1 {
+		t.Errorf("%d dead letters after a repeat of what still cannot succeed", n)
+	}
 	world.form.Fields = form
-	if n := deliver(ticket.ResultCreated); n != 0 || len(world.tickets) != 1 {
-		t.Errorf("%d dead letters beside %d tickets", n, len(world.tickets))
+	dead := deliver(ticket.ResultSkipped)
+	if len(dead) != 1 || len(world.tickets) != 0 {
+		t.Fatalf("%d dead letters beside %d tickets", len(dead), len(world.tickets))
+	}
+	if err := q.Discard(t.Context(), dead[0], time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(deliver(ticket.ResultSkipped)); n != 0 || len(world.tickets) != 0 {
+		t.Errorf("of what was discarded: %d dead letters, %d tickets", n, len(world.tickets))
 	}
 }
