@@ -61,7 +61,8 @@ func (g *gates) troubled() []string {
 	return names
 }
 
-// anew forgets how long trouble has lasted, and lets one event through. It tells whether there was trouble.
+// anew forgets how long trouble has lasted, and lets one event through, once the time is over that the other side has named
+// itself. It tells whether there was trouble.
 func (g *gates) anew(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -70,6 +71,9 @@ func (g *gates) anew(name string) bool {
 		return false
 	}
 	at.since, at.until, at.told, at.probing, at.answers = now, now, now, false, time.Time{}
+	if at.named.After(now) {
+		at.until = at.named
+	}
 	return true
 }
 

@@ -26,8 +26,8 @@ func TestWhatIsReachedInAnotherWayIsTriedAtOnce(t *testing.T) {
 			q, world := openQueue(t), newTown()
 			d := deliverer(world, q, Settings{})
 			w := New(q, d, zerolog.Nop(), nil)
-			c.trouble.After = time.Hour
 			w.gates.fail(c.trouble)
+			w.gates.adopt(queue.GateNews{Process: "other", Gate: c.trouble.Gate, State: queue.LaneDown, Wait: time.Hour}) // it has lasted
 			e := closed("c1")
 			if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultHeld {
 				t.Fatalf("before: %s", o.Result)
@@ -53,7 +53,7 @@ func TestWhatIsReachedInAnotherWayIsTriedAtOnce(t *testing.T) {
 	}
 }
 
-func TestAChangeLeavesAloneWhatIsNotInTrouble(t *testing.T) {
+func TestAChangeLeavesAloneWhatIsNotInTroubleOrNamedATime(t *testing.T) {
 	now := time.Unix(0, 0)
 	g := newGates("p1", func() time.Time { return now }, func(queue.GateNews) {})
 	limited := &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/limited", Limited: true, After: time.Minute, Detail: ticket.Detail{Status: 429}}
@@ -65,6 +65,18 @@ func TestAChangeLeavesAloneWhatIsNotInTrouble(t *testing.T) {
 	}
 	if _, until, shut := g.shut(limited.Gate); !shut || until.Sub(now) < time.Minute {
 		t.Errorf("the limited one: shut %t until %s", shut, until)
+	}
+	named := &ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "iadvize/named", After: time.Minute, Detail: ticket.Detail{Status: 429}}
+	g.fail(named)
+	g.adopt(queue.GateNews{Process: "p2", Gate: "zendesk/told", State: queue.LaneDown, Wait: time.Minute, Named: time.Minute})
+	for _, name := range []string{named.Gate, "zendesk/told"} {
+		if g.anew(name); !g.closed(name) {
+			t.Errorf("%s is not down any more", name)
+		}
+		if _, until, shut := g.shut(name); !shut || until.Sub(now) < time.Minute {
+			t.Errorf("%s, which named a time: shut %t until %s", name, shut, until)
+		}
+		delete(g.all, name)
 	}
 	w := &Worker{gates: g}
 	g.fail(&ticket.Failure{Trouble: ticket.TroubleAccount, Gate: "zendesk/b"})

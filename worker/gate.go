@@ -40,6 +40,7 @@ type gate struct {
 	last    *ticket.Failure
 	told    time.Time // until when it is shut as the others were told
 	refused time.Time // until then the account takes no call, as it said itself
+	named   time.Time // the same of one that is in trouble: Retry-After
 	answers time.Time // when it was asked last whether it answers, and did
 }
 
@@ -233,6 +234,9 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 	if at.state != queue.LaneDown {
 		*at = gate{state: queue.LaneDown, since: now, last: at.last}
 	}
+	if asked := now.Add(after); after > 0 && asked.After(at.named) {
+		at.named = asked
+	}
 	if now.Before(at.until) && !at.probing {
 		if asked := now.Add(after); asked.After(at.until) {
 			at.until = asked
@@ -268,7 +272,7 @@ func (g *gates) newsOf(name string, at *gate, now time.Time) *queue.GateNews {
 	}
 	at.told = at.until
 	return &queue.GateNews{
-		Process: g.process, Gate: name, State: at.state, Wait: wait, Lasted: now.Sub(at.since),
+		Process: g.process, Gate: name, State: at.state, Wait: wait, Lasted: now.Sub(at.since), Named: max(0, at.named.Sub(now)),
 		Reason: at.last.Reason, Failure: at.last.Detail.Message, Status: at.last.Detail.Status, Hint: at.last.Hint,
 	}
 }

@@ -49,6 +49,9 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 	if named := now.Add(n.Wait); n.State == queue.LaneLimited && n.Status != 0 && named.After(at.refused) {
 		at.refused = named
 	}
+	if named := now.Add(n.Named); n.Named > 0 && named.After(at.named) {
+		at.named = named
+	}
 	at.told = at.until
 	at.probing = false
 	at.last = &ticket.Failure{

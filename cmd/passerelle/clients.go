@@ -110,6 +110,21 @@ func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
 	return client, true
 }
 
+// renewZendesk has the account's client made anew when it is used next: its address may be another one, though the
+// configuration says the same. Who uses the old one goes on with it.
+func (c *clients) renewZendesk(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.zendesk, name)
+}
+
+// renewIAdvize does the same for a connection.
+func (c *clients) renewIAdvize(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.iadvize, name)
+}
+
 func (c *clients) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

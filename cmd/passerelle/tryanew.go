@@ -34,22 +34,28 @@ func (s *service) tryAnew(ctx context.Context) {
 	}
 }
 
-// tryChanged looks once. It takes how each was reached at the look before, and gives how it is now.
+// tryChanged looks once. It takes how each was reached at the look before, and gives how it is now. Of one whose secret cannot
+// be read now, what was before stays: it may be written just then, and nothing gets through meanwhile anyway.
 func (s *service) tryChanged(ctx context.Context, before map[trouble]site.Way) map[trouble]site.Way {
 	config, now := s.works.directory.Config(), map[trouble]site.Way{}
 	changed := func(t trouble, way site.Way) bool {
 		was, known := before[t]
+		if way == (site.Way{}) {
+			way = was
+		}
 		now[t] = way
 		return known && was != way
 	}
 	accounts, connections := s.worker.InTrouble()
 	for _, name := range accounts {
 		if changed(trouble{name: name}, config.Zendesk[name].Way()) {
+			s.works.clients.renewZendesk(name)
 			s.worker.AccountChanged(ctx, name)
 		}
 	}
 	for _, name := range connections {
 		if changed(trouble{true, name}, config.IAdvize[name].Way()) {
+			s.works.clients.renewIAdvize(name)
 			s.worker.ConnectionChanged(ctx, name, accountsOf(config, name))
 		}
 	}

@@ -55,10 +55,20 @@ func TestWhatIsInTroubleIsTriedAtOnceWhenASecretChanges(t *testing.T) {
 	if ways = s.tryChanged(t.Context(), ways); len(ways) != 1 || strings.Contains(log.String(), line) {
 		t.Fatalf("%d in trouble; though nothing has changed: %s", len(ways), log.String())
 	}
+	if err := os.Remove(secret); err != nil {
+		t.Fatal(err)
+	}
+	if ways = s.tryChanged(t.Context(), ways); strings.Contains(log.String(), line) {
+		t.Errorf("while the secret is away: %s", log.String())
+	}
+	before, _ := s.works.clients.zendeskClient(w.site.Account)
 	if err := os.WriteFile(secret, []byte(demoPassword), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.tryChanged(t.Context(), ways)
+	if after, ok := s.works.clients.zendeskClient(w.site.Account); !ok || after == before {
+		t.Error("the account is called in the old way")
+	}
 	if !strings.Contains(log.String(), line) {
 		t.Errorf("log: %s", log.String())
 	}

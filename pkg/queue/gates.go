@@ -33,6 +33,7 @@ type GateNews struct {
 	State   LaneState     `json:"state"`               // open, limited or down
 	Wait    time.Duration `json:"wait_ns"`             // shut for so long: clocks of machines differ
 	Lasted  time.Duration `json:"lasted_ns,omitempty"` // it has been like that for so long
+	Named   time.Duration `json:"named_ns,omitempty"`  // the other side named this time itself, in trouble
 	Reason  ticket.Reason `json:"reason,omitempty"`
 	Failure string        `json:"failure,omitempty"`
 	Status  int           `json:"status,omitempty"`
@@ -94,7 +95,7 @@ func readGateNews(data []byte) (GateNews, bool) {
 	if !slices.Contains(ticket.Reasons(), n.Reason) {
 		n.Reason = ""
 	}
-	n.Wait, n.Lasted = min(max(n.Wait, 0), maxGateWait), min(max(n.Lasted, 0), maxLasted)
+	n.Wait, n.Lasted, n.Named = min(max(n.Wait, 0), maxGateWait), min(max(n.Lasted, 0), maxLasted), min(max(n.Named, 0), maxGateWait)
 	if n.Status < 100 || n.Status > 599 {
 		n.Status = 0
 	}

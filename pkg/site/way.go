@@ -6,10 +6,11 @@ import (
 )
 
 // Way is a fingerprint of how an account, or a connection, is reached: of its address and credentials as they stand now,
-// with the secrets that they name. It tells ways apart and nothing about them.
+// with the secrets that they name. It tells ways apart and nothing about them. The zero Way is that of one which cannot be
+// reached, because it is not configured or a secret cannot be resolved.
 type Way [sha256.Size]byte
 
-// Way gives how the account is reached now. Another way tells a changed one; what cannot be resolved is a way, too.
+// Way gives how the account is reached now.
 func (z Zendesk) Way() Way {
 	refs := []Ref{z.URL}
 	if o := z.Auth.OAuth; o != nil {
@@ -27,11 +28,17 @@ func (i IAdvize) Way() Way {
 }
 
 func wayOf(refs ...Ref) (way Way) {
-	hash := sha256.New()
+	hash, written := sha256.New(), false
 	for _, r := range refs {
 		text, err := r.Resolve()
-		fmt.Fprintf(hash, "%q %v\n", text, err)
+		if err != nil {
+			return Way{}
+		}
+		written = written || text != ""
+		fmt.Fprintf(hash, "%q\n", text)
 	}
-	hash.Sum(way[:0])
+	if written {
+		hash.Sum(way[:0])
+	}
 	return way
 }

@@ -28,11 +28,14 @@ func TestAWayIsAnotherWhenWhatItNamesChanges(t *testing.T) {
 	for name, z := range accounts {
 		ways[name] = z.Way
 	}
-	seen := map[Way]string{}
-	for _, text := range []string{"", "old", "new"} { // at first there is no file
-		if text != "" {
-			write(text)
+	for name, way := range ways {
+		if way() != (Way{}) {
+			t.Errorf("%s is reached, though its secret is not there", name)
 		}
+	}
+	seen := map[Way]string{{}: "nothing"}
+	for _, text := range []string{"old", "new"} {
+		write(text)
 		for name, way := range ways {
 			if before, known := seen[way()]; known {
 				t.Errorf("%s with %q is reached as %s is", name, text, before)
@@ -42,6 +45,9 @@ func TestAWayIsAnotherWhenWhatItNamesChanges(t *testing.T) {
 			}
 			seen[way()] = name + " with " + text
 		}
+	}
+	if (Zendesk{}).Way() != (Way{}) || (IAdvize{}).Way() != (Way{}) {
+		t.Error("what is not configured is reached")
 	}
 	z := accounts["API token"]
 	before := z.Way()
