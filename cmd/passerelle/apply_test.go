@@ -42,6 +42,7 @@ func sources(t *testing.T, env []string) source {
 }
 
 func TestAnAppliedConfigurationIsUsedByEveryWorker(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	nats, _ := startNATS(t)
 	env := slices.Concat(w.env, []string{"PASSERELLE_NATS_URL=" + nats})
@@ -140,6 +141,7 @@ func TestAnAppliedConfigurationIsUsedByEveryWorker(t *testing.T) {
 }
 
 func TestApplyReachesTheEmbeddedServer(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	path := write(t, "applied.yaml", w.tagged("applied"))
 	if out, errOut, status := command(t, w.env, "sites", "list"); status != 0 || !strings.Contains(out, "In force: the file "+w.config) || errOut != "" {

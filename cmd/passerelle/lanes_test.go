@@ -164,6 +164,7 @@ func TestTheLanesOfAnAccountInTrouble(t *testing.T) {
 }
 
 func TestLanesWhileNothingRuns(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	dir := t.TempDir()
 	w.env = slices.Concat(w.env, []string{"PASSERELLE_DATA_DIR=" + dir})

@@ -22,6 +22,7 @@ func (w *town) withAuth(auth string) {
 }
 
 func TestARefreshTokenOutlivesTheProcessAndIsReplacedByANewOne(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	secret := write(t, "refresh", w.account.NewRefreshToken())
 	w.withAuth(fmt.Sprintf("oauth: {client_id: %s, client_secret: %q, refresh_token: %q}", demoClient, demoPassword, "${file:"+secret+"}"))

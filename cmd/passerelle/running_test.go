@@ -11,6 +11,7 @@ import (
 
 // What runs can be steered while somebody edits the file, or has taken it away.
 func TestWhatRunsIsSteeredWhileTheFileIsBad(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	account := w.site.Account
 	p := start(t, w.env, "serve")

@@ -64,6 +64,7 @@ func (w *town) checkTicket(id string) {
 }
 
 func TestAPublishedWebhookBecomesATicket(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.conversation(closedID, nil)
 	p := start(t, w.env, "serve")
@@ -103,6 +104,7 @@ func TestAPublishedWebhookBecomesATicket(t *testing.T) {
 }
 
 func TestTheSameWithServersAndProcessesOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	nats, _ := startNATS(t)
 	redis, _ := redistest.Start(t)
@@ -131,6 +133,7 @@ func TestTheSameWithServersAndProcessesOfTheirOwn(t *testing.T) {
 }
 
 func TestARequiredFieldIsADeadLetterUntilItHasADefault(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	field := w.account.AddField(simzendesk.Field{Type: "tagger", Title: "Service", Required: true, OffForm: true, Options: []simzendesk.Option{{Name: "SAV", Value: "sav"}}})
 	form := w.account.Forms()[len(w.account.Forms())-1]
@@ -182,6 +185,7 @@ func TestARequiredFieldIsADeadLetterUntilItHasADefault(t *testing.T) {
 }
 
 func TestAKilledProcessLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.account.Fault(simzendesk.Fault{Kind: simzendesk.Slow, Delay: 200e6})
 	const events = 200
@@ -212,6 +216,7 @@ func TestAKilledProcessLosesAndDoublesNothing(t *testing.T) {
 }
 
 func TestAnEscalationGetsItsOpenTicketOnly(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.conversation(closedID, func(c *simiadvize.Conversation) {
 		c.ClosingForm = []simiadvize.FormValue{{FieldID: "create_escalation_ticket", Value: "true", Checkbox: true}, {FieldID: "private_note", Value: "Rappeler demain"}}
@@ -229,6 +234,7 @@ func TestAnEscalationGetsItsOpenTicketOnly(t *testing.T) {
 }
 
 func TestRefusedCredentialsMakeTheJobsWait(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.conversation(closedID, nil)
 	remove := w.account.Fault(simzendesk.Fault{Kind: simzendesk.Unauthorized})
@@ -243,6 +249,7 @@ func TestRefusedCredentialsMakeTheJobsWait(t *testing.T) {
 }
 
 func TestASiteThatIsConfiguredLaterGetsItsTicket(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.conversation(closedID, nil)
 	if err := os.WriteFile(w.config, []byte(strings.Replace(w.text, "project_id: 1\n", "project_id: 2\n", 1)), 0o600); err != nil {

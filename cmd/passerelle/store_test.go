@@ -36,6 +36,7 @@ func redisSays(t *testing.T, p *redistest.Process, command string) {
 }
 
 func TestTicketsGoOnWhateverRedisDoes(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	nats, _ := startNATS(t)
 	url, redis := redistest.Start(t, "maxmemory-policy noeviction")
@@ -124,6 +125,7 @@ func TestTicketsGoOnWhateverRedisDoes(t *testing.T) {
 }
 
 func TestAWebhookAndTheWorkersWaitForNATS(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	url, server := startNATS(t)
 	env := slices.Concat(w.env, []string{"PASSERELLE_NATS_URL=" + url})

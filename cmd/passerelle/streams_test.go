@@ -37,6 +37,7 @@ func operate(t *testing.T, dir string, do func(js jetstream.JetStream) error) {
 }
 
 func TestDriftIsShownRefusedAndPutRight(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	dir := t.TempDir()
 	env := slices.Concat(w.env, []string{"PASSERELLE_DATA_DIR=" + dir})

@@ -84,6 +84,7 @@ func TestWhatEndedWhileNobodyAnsweredGetsItsTicket(t *testing.T) {
 }
 
 func TestOneOfSeveralProcessesSweeps(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	nats, _ := startNATS(t)
 	env := slices.Concat(w.env, []string{"PASSERELLE_NATS_URL=" + nats, "PASSERELLE_SWEEP_EVERY=1s", "PASSERELLE_LOG_LEVEL=debug"})
