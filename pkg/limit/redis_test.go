@@ -105,11 +105,21 @@ func TestFewCallsCostOneExchangeEach(t *testing.T) {
 	if got := b.State("acme"); got.Remaining != 681 || got.UnderWay != 1 {
 		t.Errorf("the other process sees %d left and %d under way, want 681 and the last one", got.Remaining, got.UnderWay)
 	}
-	if asked := call(400); asked != 2 {
+	if asked := call(500); asked != 2 {
+		t.Errorf("a call after which much more is gone than it took asked Redis %d times, want twice: the others must know", asked)
+	}
+	if got := b.State("acme"); got.Remaining != 500 || got.UnderWay != 0 {
+		t.Errorf("the other process sees %d left and %d under way, want 500 and none", got.Remaining, got.UnderWay)
+	}
+	call(441)
+	if asked := call(435); asked != 1 {
+		t.Errorf("the call after it asked Redis %d times, want once", asked)
+	}
+	if asked := call(430); asked != 2 {
 		t.Errorf("a call that leaves less than half of what is ours asked Redis %d times, want twice: the others must know", asked)
 	}
-	if got := b.State("acme"); got.Remaining != 400 || got.UnderWay != 0 {
-		t.Errorf("the other process sees %d left and %d under way, want 400 and none", got.Remaining, got.UnderWay)
+	if got := b.State("acme"); got.Remaining != 430 || got.UnderWay != 0 {
+		t.Errorf("the other process sees %d left and %d under way, want 430 and none", got.Remaining, got.UnderWay)
 	}
 }
 

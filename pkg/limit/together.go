@@ -71,8 +71,12 @@ func (a *account) exchangeOnce() {
 // mayWait tells whether the word of a call may wait until this process asks for leave again: where calls are few and much
 // is left, to tell it at once would double what is asked of Redis. Until then the others take the call for one that is
 // still under way, for 45 seconds at most, which is safe, and dear only where there are many processes for a small limit.
+// That somebody else has taken calls is told at once.
 func (a *account) mayWait(w word) bool {
 	s := a.local.share(a.budgets.quotaOf(a.name), 1)
+	if a.local.heard && w.left < a.local.left-1-s.ours/50 {
+		return false
+	}
 	return a.budgets.redis != nil && a.underWay == 0 && a.known <= 1 && a.unused == 0 && a.block == 0 && !a.anyoneWaits() &&
 		w.left-s.floor >= s.ours/2 && a.workers() <= s.ours/50
 }
