@@ -373,7 +373,7 @@ func TestALedgerOutOfReachMeansLater(t *testing.T) {
 func TestARepeatOfADeadOneIsLeftToItsReplay(t *testing.T) {
 	world, q := newTown(), openQueue(t)
 	form := world.form.Fields
-	world.form.Fields = append(form, ticket.Field{ID: 20, Type: ticket.FieldText, Title: "Order", Active: true, Required: true})
+	world.form.Fields = slices.Concat(form, []ticket.Field{{ID: 20, Type: ticket.FieldText, Title: "Order", Active: true, Required: true}})
 	w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
 	deliver := func(want ticket.Result) (dead []queue.Buried) {
 		t.Helper()

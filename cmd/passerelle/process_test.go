@@ -51,7 +51,7 @@ type program struct {
 func (p *program) path(t *testing.T) string {
 	t.Helper()
 	p.once.Do(func() {
-		if p.dir, p.err = os.MkdirTemp("", "nats-server-"); p.err != nil {
+		if p.dir, p.err = os.MkdirTemp("", "nats-server-"); p.err != nil { //nolint:usetesting // it outlives the test
 			return
 		}
 		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", p.dir, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {

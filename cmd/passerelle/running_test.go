@@ -10,7 +10,7 @@ import (
 )
 
 // What runs can be steered while somebody edits the file, or has taken it away.
-func TestWhatRunsIsSteeredWhileTheFileIsBad(t *testing.T) {
+func TestWhatRunsIsSteeredWhileTheFileIsBad(t *testing.T) { //nolint:tparallel // its steps follow one another
 	t.Parallel()
 	w := newTown(t)
 	account := w.site.Account

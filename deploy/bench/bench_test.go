@@ -191,7 +191,7 @@ func TestPreparedAnswersAreTheSimulators(t *testing.T) {
 		Credentials: func() (string, string, error) { return worldUser, worldSecret, nil },
 	}, nil)
 	defer client.Close()
-	if n := w.prepared.prepare(ids); n != 0 {
+	if n := w.prepared.prepare(t.Context(), ids); n != 0 {
 		t.Errorf("%d answers are ready before anybody has asked", n)
 	}
 	var asked []ticket.Conversation
@@ -207,7 +207,7 @@ func TestPreparedAnswersAreTheSimulators(t *testing.T) {
 		asked = append(asked, ask(id))
 	}
 	before := w.iadvize.Requests().GraphQL
-	if n := w.prepared.prepare(ids); n != len(ids) {
+	if n := w.prepared.prepare(t.Context(), ids); n != len(ids) {
 		t.Errorf("%d answers are ready", n)
 	}
 	if n := w.iadvize.Requests().GraphQL - before; n != len(ids) {

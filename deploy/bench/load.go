@@ -49,7 +49,7 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 	}
 	measured := l.begin != nil
 	if measured {
-		if err := r.prepare(ready); err != nil {
+		if err := r.prepare(ctx, ready); err != nil {
 			return nil, err
 		}
 	}
@@ -98,7 +98,7 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 }
 
 // prepare puts conversations on iAdvize, and has the answers ready that workers will ask for.
-func (r *rig) prepare(all []simiadvize.Conversation) error {
+func (r *rig) prepare(ctx context.Context, all []simiadvize.Conversation) error {
 	ids := make([]string, len(all))
 	for i, c := range all {
 		if err := r.iadvize.Add(c); err != nil {
@@ -106,7 +106,7 @@ func (r *rig) prepare(all []simiadvize.Conversation) error {
 		}
 		ids[i] = c.ID
 	}
-	if got := r.prepared.prepare(ids); got != len(all) {
+	if got := r.prepared.prepare(ctx, ids); got != len(all) {
 		return fmt.Errorf("prepare iAdvize's answers: it gave %d of %d", got, len(all))
 	}
 	return nil

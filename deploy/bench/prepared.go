@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -51,7 +52,7 @@ func (p *prepared) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler) // whoever asked is gone
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(answer) // the same
+		_, _ = w.Write(answer) //nolint:gosec // JSON of our own simulator, for our own program
 		return
 	}
 	p.learn(r, body)
@@ -82,7 +83,7 @@ func (p *prepared) learn(r *http.Request, body []byte) {
 
 // prepare asks the simulator for conversations as a worker does, and keeps the answers instead of those that it kept. It
 // gives how many it has: none before a worker has asked for one.
-func (p *prepared) prepare(ids []string) int {
+func (p *prepared) prepare(ctx context.Context, ids []string) int {
 	p.mu.RLock()
 	q := p.asked
 	p.mu.RUnlock()
@@ -97,7 +98,7 @@ func (p *prepared) prepare(ids []string) int {
 		wait.Go(func() {
 			defer func() { <-slots }()
 			body := bytes.Join([][]byte{q.before, []byte(id), q.after}, nil)
-			request := httptest.NewRequest(http.MethodPost, q.url, bytes.NewReader(body))
+			request := httptest.NewRequestWithContext(ctx, http.MethodPost, q.url, bytes.NewReader(body))
 			request.Header = q.header
 			got := httptest.NewRecorder()
 			p.simulator.ServeHTTP(got, request)
