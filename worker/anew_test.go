@@ -128,3 +128,28 @@ func TestTheFirstTicketOfAProcessWakesWhatIsHeld(t *testing.T) {
 		t.Errorf("%d tickets", len(world.tickets))
 	}
 }
+
+// To have read a conversation says nothing of the account: it may have named a time that a process which begins has not heard.
+func TestWhatIsReadAloneWakesNothing(t *testing.T) {
+	t.Parallel()
+	q, world := openQueue(t), newTown()
+	world.fail = func(string) error { return accountDown() }
+	w := New(q, deliverer(world, q, Settings{}), zerolog.Nop(), nil)
+	if err := q.Hold(t.Context(), closed("c1"), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	e := closed("c2")
+	if o := w.attempt(t.Context(), &e, errand{rank: limit.Live}); o.Result != ticket.ResultHeld {
+		t.Fatalf("outcome = %+v", o)
+	}
+	runs, err := q.Runs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runs.Close()
+	soon, cancel := context.WithTimeout(t.Context(), 2*time.Second) // alarms ring at whole seconds
+	defer cancel()
+	if run, err := runs.Next(soon); err == nil {
+		t.Errorf("it woke %s, which is down", run.Account)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -230,7 +231,9 @@ func (w *Worker) open(ctx context.Context, account string, wake bool, names ...s
 	for _, name := range opened {
 		w.log.Info().Str("account", name).Msg("account well again")
 	}
-	if first := w.gates.meet(queue.LaneGate(account)); wake && (first || len(opened) > 0) {
+	gate := queue.LaneGate(account)
+	first := slices.Contains(names, gate) && w.gates.meet(gate)
+	if wake && (first || len(opened) > 0) {
 		if err := w.queue.WakeNow(ctx, account); err != nil {
 			w.log.Debug().Err(err).Str("account", account).Msg("cannot wake the account early; its alarm still rings")
 		}
