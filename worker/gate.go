@@ -234,11 +234,12 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 	if at.state != queue.LaneDown {
 		*at = gate{state: queue.LaneDown, since: now, last: at.last}
 	}
-	if asked := now.Add(after); after > 0 && asked.After(at.named) {
+	asked := now.Add(after)
+	if after > 0 && asked.After(at.named) {
 		at.named = asked
 	}
 	if now.Before(at.until) && !at.probing {
-		if asked := now.Add(after); asked.After(at.until) {
+		if asked.After(at.until) {
 			at.until = asked
 		}
 		return
