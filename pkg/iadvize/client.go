@@ -2,7 +2,6 @@ package iadvize
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	json "github.com/go-json-experiment/json/v1"
 	"github.com/go-resty/resty/v2"
 
 	"passerelle/pkg/bounded"

@@ -1,11 +1,12 @@
 package iadvize
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"passerelle/pkg/ticket"
 )

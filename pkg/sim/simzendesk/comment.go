@@ -1,10 +1,11 @@
 package simzendesk
 
 import (
-	"html"
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/net/html"
 )
 
 // maxComment is the size of a comment body in bytes. What is longer is cut without a word:
@@ -14,7 +15,6 @@ const maxComment = 64 << 10
 var (
 	liquid   = regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*?%\}`)
 	tag      = regexp.MustCompile(`(?s)</?[a-zA-Z][^>]*>|<!--.*?-->`)
-	lineEnd  = regexp.MustCompile(`(?i)<br\s*/?>|</(?:p|div|li|tr|h[1-6])>`)
 	spaces   = regexp.MustCompile(` {2,}`)
 	newlines = regexp.MustCompile(`\n{2,}`)
 )
@@ -29,8 +29,7 @@ type rendered struct {
 func (d *draft) render(body, htmlBody string) rendered {
 	if htmlBody != "" {
 		text, cut := truncate(d.placeholders(htmlBody))
-		plain := html.UnescapeString(tag.ReplaceAllString(lineEnd.ReplaceAllString(text, "\n"), ""))
-		return rendered{strings.TrimSpace(plain), `<div class="zd-comment" dir="auto">` + text + `</div>`, cut}
+		return rendered{strings.TrimSpace(withoutTags(text)), `<div class="zd-comment" dir="auto">` + text + `</div>`, cut}
 	}
 	text := strings.ReplaceAll(d.placeholders(body), "\r\n", "\n")
 	if strings.Contains(text, "<") {
@@ -40,6 +39,29 @@ func (d *draft) render(body, htmlBody string) rendered {
 	text, cut := truncate(text)
 	return rendered{text, `<div class="zd-comment" dir="auto"><p dir="auto">` +
 		strings.ReplaceAll(html.EscapeString(text), "\n", "<br>") + `</p></div>`, cut}
+}
+
+// withoutTags is what is left of an HTML text without its tags. Some of them end a line.
+func withoutTags(text string) string {
+	var out strings.Builder
+	for z := html.NewTokenizer(strings.NewReader(text)); ; {
+		switch z.Next() {
+		case html.ErrorToken: // the end: a string cannot fail
+			return out.String()
+		case html.TextToken:
+			out.Write(z.Text())
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if name, _ := z.TagName(); string(name) == "br" {
+				out.WriteByte('\n')
+			}
+		case html.EndTagToken:
+			switch name, _ := z.TagName(); string(name) {
+			case "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6":
+				out.WriteByte('\n')
+			}
+		case html.CommentToken, html.DoctypeToken:
+		}
+	}
 }
 
 func truncate(s string) (string, bool) {

@@ -41,12 +41,12 @@ func search(c *call) reply {
 		return errorsReply(http.StatusBadRequest, "InvalidPaginationParameter", "page[size] is not supported", "Search has offset pagination only")
 	}
 	terms := searchTerms(query.Get("query"))
-	var results []object
+	var results []any
 	if !slices.Contains(terms, term{"type", "user"}) {
 		for _, t := range c.a.tickets.all() {
 			if c.now.Sub(t.CreatedAt) >= c.a.server.cfg.IndexLag && !slices.ContainsFunc(terms, func(w term) bool { return !t.matches(w) }) {
-				r, _ := c.ticketWire(t).(object)
-				r["result_type"] = "ticket"
+				r := c.ticketWire(t)
+				r.ResultType = "ticket"
 				results = append(results, r)
 			}
 		}

@@ -19,7 +19,7 @@ func createTicket(c *call) reply {
 	}
 	d.finish()
 	r := jsonReply(http.StatusCreated, object{
-		"ticket": c.ticketWire(&d.ticket), "audit": c.auditWire(&d.ticket, &d.ticket.Audits[len(d.ticket.Audits)-1]),
+		"ticket": c.ticketWire(&d.ticket), "audit": auditOf(&d.ticket, &d.ticket.Audits[len(d.ticket.Audits)-1]),
 	})
 	r.set("Location", c.url("/api/v2/tickets/"+idText(d.ticket.ID)))
 	c.warn(&r, in)
@@ -57,7 +57,7 @@ func updateTicket(c *call) reply {
 		return c.notStored(err)
 	}
 	r := jsonReply(http.StatusOK, object{
-		"ticket": c.ticketWire(&d.ticket), "audit": c.auditWire(&d.ticket, &d.ticket.Audits[len(d.ticket.Audits)-1]),
+		"ticket": c.ticketWire(&d.ticket), "audit": auditOf(&d.ticket, &d.ticket.Audits[len(d.ticket.Audits)-1]),
 	})
 	c.warn(&r, in)
 	return r
@@ -122,7 +122,7 @@ func listTickets(c *call) reply {
 			list = append(list, t)
 		}
 	}
-	return page(c, "tickets", list, c.ticketWire)
+	return page(c, "tickets", list, func(t *Ticket) any { return c.ticketWire(t) })
 }
 
 func showManyTickets(c *call) reply {
@@ -152,7 +152,7 @@ func listComments(c *call) reply {
 	if query.Get("sort_order") == "desc" || query.Get("sort") == "-created_at" {
 		slices.Reverse(list)
 	}
-	return page(c, "comments", list, func(cm *Comment) any { return c.commentWire(cm, t.Via) })
+	return page(c, "comments", list, func(cm *Comment) any { return commentOfTicket(cm, t.Via) })
 }
 
 func listAudits(c *call) reply {
@@ -164,5 +164,5 @@ func listAudits(c *call) reply {
 	for i := range t.Audits {
 		list[i] = &t.Audits[i]
 	}
-	return page(c, "audits", list, func(audit *Audit) any { return c.auditWire(t, audit) })
+	return page(c, "audits", list, func(audit *Audit) any { return auditOf(t, audit) })
 }
