@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +21,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"passerelle/pkg/freeport"
 	"passerelle/pkg/sim/simiadvize"
 	"passerelle/pkg/sim/simzendesk"
 )
@@ -160,7 +160,7 @@ func startNATS(t *testing.T) (url string, p *process) {
 // startNATSIn is startNATS with the store's folder, and how often it is synced.
 func startNATSIn(t *testing.T, store, sync string) (url string, p *process) {
 	t.Helper()
-	port := freePort(t)
+	port := freeport.Of(t)
 	config := write(t, "nats.conf", fmt.Sprintf("host: 127.0.0.1\nport: %d\njetstream { store_dir: %q, sync_interval: %s }\n", port, store, sync))
 	p = startProgram(t, natsServer.path(t), nil, "-c", config)
 	p.await("Server is ready")
@@ -369,16 +369,6 @@ func until(t *testing.T, what string, met func() bool) {
 			t.Fatalf("not within a minute: %s", what)
 		}
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // fill gives a conversation its people, words and an empty closing form.

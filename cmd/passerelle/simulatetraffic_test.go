@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/pkg/freeport"
 	"passerelle/pkg/sim/simiadvize"
 )
 
@@ -27,7 +28,7 @@ func TestTrafficSaysWhatIsNotAcceptedAndEnds(t *testing.T) {
 		http.Error(w, `{"error":"wrong"}`, http.StatusUnauthorized)
 	})
 	takes := hook(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
-	nobody := fmt.Sprintf("http://127.0.0.1:%d", freePort(t))
+	nobody := fmt.Sprintf("http://127.0.0.1:%d", freeport.Of(t))
 	for _, tc := range []struct {
 		name, iadvize, webhook string
 		status                 int

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"passerelle/pkg/freeport"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/queue/embed"
 )
@@ -102,7 +103,7 @@ func TestDriftIsShownRefusedAndPutRight(t *testing.T) {
 func TestAServerThatSyncsLaterIsNamed(t *testing.T) {
 	w := newTown(t)
 	dir := t.TempDir()
-	port, monitor := freePort(t), freePort(t)
+	port, monitor := freeport.Of(t), freeport.Of(t)
 	config := write(t, "nats.conf", fmt.Sprintf("server_name: lazy\nhost: 127.0.0.1\nport: %d\nhttp: \"127.0.0.1:%d\"\njetstream { store_dir: %q }\n", port, monitor, dir))
 	startProgram(t, natsServer.path(t), nil, "-c", config).await("Server is ready")
 	env := slices.Concat(w.env, []string{fmt.Sprintf("PASSERELLE_NATS_URL=nats://127.0.0.1:%d", port)})

@@ -36,8 +36,9 @@ var allowed = []struct {
 	{"pkg/nearest", nil},
 	{"pkg/observe", []string{"pkg/ticket"}},
 	{"pkg/token", []string{"pkg/ticket"}},
+	{"pkg/freeport", nil},
 	{"pkg/cache", nil},
-	{"pkg/cache/redistest", nil},
+	{"pkg/cache/redistest", []string{"pkg/freeport"}},
 	{"pkg/limit", []string{"pkg/ticket", "pkg/cache"}},
 	{"pkg/bounded", nil},
 	{"pkg/iadvize", []string{"pkg/ticket", "pkg/token", "pkg/bounded"}},
@@ -54,14 +55,14 @@ var allowed = []struct {
 	{"ingest", []string{"pkg/ticket", "pkg/observe", "pkg/iadvize", "pkg/queue", "pkg/site"}},
 	{"worker", []string{"pkg/ticket", "pkg/observe", "pkg/cache", "pkg/limit", "pkg/iadvize", "pkg/zendesk", "pkg/queue", "pkg/site"}},
 	{"cmd/passerelle", []string{everything}},
-	{"deploy/stand", []string{"ingest"}},
+	{"deploy/stand", []string{"ingest", "pkg/freeport"}},
 	{"deploy/chaos", []string{everything}},
 	{"deploy/bench", []string{everything}},
 	{"deploy/powercut", nil},
 }
 
 // testKits may be imported by any test.
-var testKits = []string{"deploy/powercut", "pkg/cache/redistest", "pkg/queue/embed", "pkg/sim", "pkg/sim/simzendesk", "pkg/sim/simiadvize", "pkg/sim/traffic"}
+var testKits = []string{"deploy/powercut", "pkg/cache/redistest", "pkg/freeport", "pkg/queue/embed", "pkg/sim", "pkg/sim/simzendesk", "pkg/sim/simiadvize", "pkg/sim/traffic"}
 
 // testOnly packages are imported by tests alone.
 var testOnly = []string{"deploy/powercut", "pkg/cache/redistest"}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"passerelle/pkg/freeport"
 )
 
 // Build makes the product and the NATS server, of the module versions that the product embeds.
@@ -24,23 +25,10 @@ func Build(ctx context.Context, dir string) error {
 	return nil
 }
 
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	return strconv.Atoi(port)
-}
-
 func freePorts(n int) ([]int, error) {
 	var all []int
 	for range n {
-		port, err := freePort()
+		port, err := freeport.Find()
 		if err != nil {
 			return nil, err
 		}
@@ -143,7 +131,7 @@ func LaunchRedis(ctx context.Context, dir string) (p *Process, address string, e
 	if err != nil {
 		return nil, "", errors.New("redis-server is not on the PATH; make servers installs it")
 	}
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return nil, "", err
 	}

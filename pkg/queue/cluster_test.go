@@ -3,13 +3,13 @@ package queue_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"passerelle/pkg/freeport"
 	"passerelle/pkg/queue"
 )
 
@@ -19,9 +19,9 @@ func prepareCluster(t *testing.T) (nodes []*server.Server, address string) {
 	t.Helper()
 	var routes []*url.URL
 	var ports []int
-	first := freePort(t)
+	first := freeport.Of(t)
 	for range 3 {
-		port := freePort(t)
+		port := freeport.Of(t)
 		ports, routes = append(ports, port), append(routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 	}
 	for i, port := range ports {
@@ -40,16 +40,6 @@ func prepareCluster(t *testing.T) (nodes []*server.Server, address string) {
 		nodes = append(nodes, node)
 	}
 	return nodes, fmt.Sprintf("nats://127.0.0.1:%d", first)
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func startNode(t *testing.T, node *server.Server) {
@@ -148,7 +138,7 @@ func TestOpenWaitsForAClusterWithoutLeader(t *testing.T) {
 }
 
 func TestOpenWaitsForAServerThatIsNotThereYet(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Of(t)
 	waits, opened := inBackground(t, queue.Options{URL: fmt.Sprintf("nats://127.0.0.1:%d", port), Patience: 2 * time.Minute})
 	t.Log("waits after:", <-waits)
 	startServer(t, &server.Options{Port: port, JetStream: true})

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"passerelle/pkg/freeport"
 	"passerelle/pkg/queue"
 )
 
@@ -154,7 +155,7 @@ func oldServer(t *testing.T) (url string) {
 }
 
 func TestOpenGivesUpInTheEnd(t *testing.T) {
-	gone := fmt.Sprintf("nats://a:some-secret@127.0.0.1:%d", freePort(t))
+	gone := fmt.Sprintf("nats://a:some-secret@127.0.0.1:%d", freeport.Of(t))
 	waits := 0
 	_, err := queue.Open(t.Context(), queue.Options{URL: gone, Patience: 1200 * time.Millisecond, OnWait: func(error) { waits++ }})
 	if !errors.Is(err, nats.ErrNoServers) || waits != 1 || strings.Contains(err.Error(), "secret") {

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"passerelle/pkg/freeport"
 )
 
 const (
@@ -64,12 +66,9 @@ func start(tb testing.TB, args, settings []string) *Process {
 	tb.Cleanup(p.Kill)
 	var err error
 	for range portAttempts {
-		var port string
-		if port, err = freePort(); err != nil {
-			tb.Fatalf("find a free port: %v", err)
-		}
-		p.addr = net.JoinHostPort("127.0.0.1", port)
-		lines := append([]string{"port " + port, "bind 127.0.0.1", "dir " + dir, "daemonize no"}, settings...)
+		port := freeport.Of(tb)
+		p.addr = fmt.Sprintf("127.0.0.1:%d", port)
+		lines := append([]string{fmt.Sprintf("port %d", port), "bind 127.0.0.1", "dir " + dir, "daemonize no"}, settings...)
 		if len(args) == 0 {
 			lines = append(lines, `save ""`, "appendonly no")
 		}
@@ -82,16 +81,6 @@ func start(tb testing.TB, args, settings []string) *Process {
 	}
 	tb.Fatalf("start redis-server: %v", err)
 	return nil
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // run starts the process and waits until it accepts connections.
