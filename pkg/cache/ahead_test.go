@@ -81,7 +81,7 @@ func TestAlone(t *testing.T) {
 	src := newSource(map[string]agent{"a": {1}})
 	var caches []*Cache[agent]
 	for range 5 {
-		caches = append(caches, New("agents", ahead, open(t, url), src.load, Clock(clock.now)))
+		caches = append(caches, New("agents", ahead, patiently(t, url), src.load, Clock(clock.now)))
 	}
 	block := make(chan struct{})
 	src.set(func(s *source) { s.block = block })
@@ -145,7 +145,7 @@ func TestAloneWithoutRedis(t *testing.T) {
 	url, p := redistest.Start(t)
 	src := newSource(map[string]agent{"a": {1}})
 	clock := newSteppedClock()
-	c := New("agents", ahead, open(t, url), src.load, Clock(clock.now))
+	c := New("agents", ahead, patiently(t, url), src.load, Clock(clock.now))
 	wantValue(t, c, "a", 1)
 	p.Kill()
 	src.put("a", 2)

@@ -31,6 +31,12 @@ func open(t *testing.T, url string, opts ...RedisOption) *Redis {
 	return r
 }
 
+// patiently is open for a server that answers: on a busy machine not always within the usual time.
+func patiently(t *testing.T, url string) *Redis {
+	t.Helper()
+	return open(t, url, RedisTimeout(10*time.Second))
+}
+
 // eventually repeats what can fail while a server comes up.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -28,8 +28,8 @@ func TestSharedThroughRedis(t *testing.T) {
 	url, _ := redistest.Start(t)
 	clock := newSteppedClock()
 	src := newSource(map[string]agent{"a": {1}})
-	here := newTiers(t, open(t, url), src, clock)
-	there := newTiers(t, open(t, url), src, clock)
+	here := newTiers(t, patiently(t, url), src, clock)
+	there := newTiers(t, patiently(t, url), src, clock)
 	wantValue(t, here, "a", 1)
 	wantMissing(t, here, "b")
 	wantValue(t, there, "a", 1)
@@ -45,12 +45,12 @@ func TestMemoryDoesNotExtendSharedLife(t *testing.T) {
 	url, p := redistest.Start(t)
 	clock := newSteppedClock()
 	src := newSource(map[string]agent{"a": {1}})
-	here := newTiers(t, open(t, url), src, clock)
+	here := newTiers(t, patiently(t, url), src, clock)
 	wantValue(t, here, "a", 1)
 	direct(t, p, []any{"PERSIST", redisKey}) // the value's own date has to do
 
 	clock.step(twoTiers.Shared - 10*time.Second)
-	there := newTiers(t, open(t, url), src, clock)
+	there := newTiers(t, patiently(t, url), src, clock)
 	wantValue(t, there, "a", 1)
 	src.put("a", 2)
 	clock.step(10*time.Second - time.Nanosecond)
@@ -65,7 +65,7 @@ func TestNegativeLifeInRedis(t *testing.T) {
 	url, p := redistest.Start(t)
 	clock := newSteppedClock()
 	src := newSource(map[string]agent{})
-	wantMissing(t, newTiers(t, open(t, url), src, clock), "a")
+	wantMissing(t, newTiers(t, patiently(t, url), src, clock), "a")
 	client := redis.NewClient(&redis.Options{Addr: p.Addr()})
 	defer client.Close()
 	if ttl := client.PTTL(t.Context(), redisKey).Val(); ttl <= 0 || ttl > twoTiers.Negative {
@@ -74,7 +74,7 @@ func TestNegativeLifeInRedis(t *testing.T) {
 	direct(t, p, []any{"PERSIST", redisKey})
 	src.put("a", 1)
 	clock.step(twoTiers.Negative)
-	wantValue(t, newTiers(t, open(t, url), src, clock), "a", 1)
+	wantValue(t, newTiers(t, patiently(t, url), src, clock), "a", 1)
 }
 
 func TestNotFoundLeavesNothingInRedis(t *testing.T) {
