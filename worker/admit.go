@@ -38,7 +38,7 @@ func crowded(account string) *ticket.Failure {
 // read, drawn and noted for nothing, and all of them would call in the moment in which the account takes calls again.
 func (w *Worker) goesAhead(e ticket.Event, shut *ticket.Failure) bool {
 	gate := queue.LaneGate(e.Account)
-	return e.Escalated && shut.Limited && shut.Gate == gate && !w.gates.refused(gate).After(w.now())
+	return e.Escalated && shut.Limited && shut.Gate == gate && !w.gates.named(gate).After(w.now())
 }
 
 // sort finds out whether an event that has to wait for its account is an escalated conversation: among what waits those

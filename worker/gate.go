@@ -39,8 +39,7 @@ type gate struct {
 	logged  bool // that it is limited
 	last    *ticket.Failure
 	told    time.Time // until when it is shut as the others were told
-	refused time.Time // until then the account takes no call, as it said itself
-	named   time.Time // the same of one that is in trouble: Retry-After
+	named   time.Time // until then the other side takes no call, as it said itself: nothing opens the gate before
 	answers time.Time // when it was asked last whether it answers, and did
 }
 
@@ -110,6 +109,10 @@ func (at *gate) age(now time.Time) {
 func (g *gates) seen(name string) gate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.seenLocked(name)
+}
+
+func (g *gates) seenLocked(name string) gate {
 	if at := g.all[name]; at != nil {
 		return *at
 	}
@@ -122,10 +125,10 @@ func (g *gates) closed(name string) bool {
 	return at.down() || g.now().Before(at.until)
 }
 
-// refused tells until when an account takes no call as it said itself; the zero time for one that did not, or for a moment
+// named tells until when an account takes no call as it said itself; the zero time for one that did not, or for a moment
 // only. Its alarm may ring before, when an event that came live was refused meanwhile: a call would wait for that time, and
 // a lane with it.
-func (g *gates) refused(name string) time.Time { return g.seen(name).refused }
+func (g *gates) named(name string) time.Time { return g.seen(name).named }
 
 // patience tells how long an account in trouble is waited for when it is asked whether it answers; 0 for one that is in none.
 // It grows with the trouble: one that has become slow is not to count as down for ever. One that has just answered is not
@@ -151,7 +154,7 @@ func (g *gates) answered(name string) {
 // inTrouble tells whether an account failed, or refused a call, when it was tried last.
 func (g *gates) inTrouble(name string) bool {
 	at := g.seen(name)
-	return at.down() || !at.refused.IsZero()
+	return at.down() || !at.named.IsZero()
 }
 
 // until tells when a gate opens that is shut; the zero time for one that was not.
@@ -202,7 +205,7 @@ func (g *gates) note(f *ticket.Failure) (until time.Time, news bool, tell *queue
 // whether that is news.
 func (at *gate) limit(now time.Time, wait time.Duration, refused bool) (news bool) {
 	if at.state != queue.LaneLimited || now.Sub(at.until) > limitGap {
-		*at = gate{state: queue.LaneLimited, since: now, last: at.last}
+		*at = gate{state: queue.LaneLimited, since: now, last: at.last, named: at.named}
 	}
 	if wait == 0 {
 		wait = shortLimit
@@ -210,12 +213,10 @@ func (at *gate) limit(now time.Time, wait time.Duration, refused bool) (news boo
 	if refused && !now.Before(at.until) {
 		wait = later(wait)
 	}
-	if until := now.Add(wait); refused && wait >= limitTold && until.After(at.refused) {
-		at.refused = until
+	if until := now.Add(wait); refused && wait >= limitTold && until.After(at.named) {
+		at.named = until
 	}
-	if until := now.Add(wait); until.After(at.until) {
-		at.until = until
-	}
+	at.until = latest(at.until, now.Add(wait), at.named)
 	news = !at.logged && at.until.Sub(at.since) >= limitNews
 	at.logged = at.logged || news
 	return news
@@ -223,7 +224,8 @@ func (at *gate) limit(now time.Time, wait time.Duration, refused bool) (news boo
 
 // postpone waits for a call with which to see whether an account is still in trouble.
 func (at *gate) postpone(now time.Time, wait time.Duration) {
-	if until := now.Add(cmp.Or(wait, shortLimit)); at.probing || until.After(at.until) {
+	until := latest(now.Add(cmp.Or(wait, shortLimit)), at.named)
+	if at.probing || until.After(at.until) {
 		at.until = until
 	}
 	at.probing = false
@@ -232,16 +234,13 @@ func (at *gate) postpone(now time.Time, wait time.Duration) {
 // fail shuts the gate of an account in trouble. What failed together shuts it once.
 func (at *gate) fail(now time.Time, after time.Duration) {
 	if at.state != queue.LaneDown {
-		*at = gate{state: queue.LaneDown, since: now, last: at.last}
+		*at = gate{state: queue.LaneDown, since: now, last: at.last, named: at.named}
 	}
-	asked := now.Add(after)
-	if after > 0 && asked.After(at.named) {
-		at.named = asked
+	if after > 0 {
+		at.named = latest(at.named, now.Add(after))
 	}
 	if now.Before(at.until) && !at.probing {
-		if asked.After(at.until) {
-			at.until = asked
-		}
+		at.until = latest(at.until, at.named)
 		return
 	}
 	at.age(now)
@@ -251,7 +250,16 @@ func (at *gate) fail(now time.Time, after time.Duration) {
 		wait = untilProbe(now.Sub(at.since))
 		wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter needs no secrecy
 	}
-	at.until = now.Add(wait)
+	at.until = latest(now.Add(wait), at.named)
+}
+
+func latest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if t.After(first) {
+			first = t
+		}
+	}
+	return first
 }
 
 // later gives a little more than the wait that an account asks for.
@@ -279,14 +287,15 @@ func (g *gates) newsOf(name string, at *gate, now time.Time) *queue.GateNews {
 }
 
 // pass opens the gates after a success. It gives those that were shut for trouble, and those that were limited for so
-// long that a person was told. A limited one keeps its time: what succeeds meanwhile was sent before.
+// long that a person was told. A limited one keeps its time, and so does one whose other side has named it: what succeeds
+// meanwhile was sent before.
 func (g *gates) pass(names ...string) (opened, eased []string) {
 	g.mu.Lock()
 	now := g.now()
 	for _, name := range names {
 		at := g.all[name]
 		switch {
-		case at == nil:
+		case at == nil, now.Before(at.named):
 		case at.state == queue.LaneDown:
 			delete(g.all, name)
 			opened = append(opened, name)

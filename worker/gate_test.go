@@ -271,12 +271,12 @@ func TestTheTimeThatAnAccountNamedHoldsEverywhere(t *testing.T) {
 		there.adopt(n)
 	}
 	for name, g := range map[string]*gates{"here": here, "there": there} {
-		if at := g.refused(gate); !at.Equal(until) || !g.inTrouble(gate) {
+		if at := g.named(gate); !at.Equal(until) || !g.inTrouble(gate) {
 			t.Errorf("%s: no call for %s, want %s; in trouble: %t", name, at.Sub(now), until.Sub(now), g.inTrouble(gate))
 		}
 	}
 	here.fail(&ticket.Failure{Gate: "zendesk/short", Limited: true, After: time.Second / 2, Detail: ticket.Detail{Status: 429}})
-	if at := here.refused("zendesk/short"); !at.IsZero() {
+	if at := here.named("zendesk/short"); !at.IsZero() {
 		t.Errorf("after a moment's refusal: no call for %s", at.Sub(now))
 	}
 }

@@ -25,8 +25,8 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 	defer g.mu.Unlock()
 	at := g.all[n.Gate]
 	if n.State == queue.LaneOpen {
-		if !at.down() {
-			return false // a limit ends by itself
+		if !at.down() || g.now().Before(at.named) {
+			return false // a limit ends by itself, and what was named to this process counts
 		}
 		delete(g.all, n.Gate)
 		return true
@@ -36,21 +36,19 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 	}
 	now := g.now()
 	if changed = at == nil || at.state != n.State; changed {
-		at = &gate{state: n.State, since: now}
+		was := g.seenLocked(n.Gate)
+		at = &gate{state: n.State, since: now, named: was.named}
 		g.all[n.Gate] = at
 	}
 	if since := now.Add(-n.Lasted); since.Before(at.since) {
 		at.since = since
 	}
 	until := now.Add(n.Wait + rand.N(min(n.Wait/4, adoptLater)+1)) //nolint:gosec // jitter needs no secrecy
+	if n.Named > 0 {
+		at.named = latest(at.named, now.Add(n.Named))
+	}
 	if changed || until.After(at.until) || at.probing {
-		at.until = until
-	}
-	if named := now.Add(n.Wait); n.State == queue.LaneLimited && n.Status != 0 && named.After(at.refused) {
-		at.refused = named
-	}
-	if named := now.Add(n.Named); n.Named > 0 && named.After(at.named) {
-		at.named = named
+		at.until = latest(until, at.named)
 	}
 	at.told = at.until
 	at.probing = false

@@ -93,7 +93,7 @@ func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, 
 	if w.pauses.paused(account) {
 		return w.now().Add(pausedLook), nil
 	}
-	if until := w.gates.refused(queue.LaneGate(account)); until.After(w.now().Add(alarmSlack)) {
+	if until := w.gates.named(queue.LaneGate(account)); until.After(w.now().Add(alarmSlack)) {
 		return until, nil
 	}
 	if w.crowd.hangs(queue.LaneGate(account), true) { // it would wait for a place, and hold a lane meanwhile

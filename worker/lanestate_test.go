@@ -102,12 +102,15 @@ func TestProcessesHearOfEachOthersGates(t *testing.T) {
 	if !shut || f.Error() != down.Error() || f.Hint != down.Hint || f.Reason != down.Reason || time.Until(until) < 9*time.Minute {
 		t.Errorf("shut %v until %s: %+v", shut, until, f)
 	}
-	second.gates.pass(gate)
-	eventually(t, "the first process knows that the account is well", func() bool { return state(first, gate) == queue.LaneOpen })
-	limited := &ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true, Gate: gate, After: time.Minute, Detail: ticket.Detail{Message: "no call left"}}
+	const other = "zendesk/other" // which has named no time
+	first.gates.fail(&ticket.Failure{Trouble: ticket.TroubleAccount, Gate: other})
+	eventually(t, "the other process knows that this one is down, too", func() bool { return state(second, other) == queue.LaneDown })
+	second.gates.pass(other)
+	eventually(t, "the first process knows that the account is well", func() bool { return state(first, other) == queue.LaneOpen })
+	limited := &ticket.Failure{Trouble: ticket.TroubleAccount, Limited: true, Gate: other, After: time.Minute, Detail: ticket.Detail{Message: "no call left"}}
 	first.gates.fail(limited)
-	eventually(t, "the other process knows that the account is limited", func() bool { return state(second, gate) == queue.LaneLimited })
-	if f, _, shut := second.gates.shut(gate); !shut || !f.Limited {
+	eventually(t, "the other process knows that the account is limited", func() bool { return state(second, other) == queue.LaneLimited })
+	if f, _, shut := second.gates.shut(other); !shut || !f.Limited {
 		t.Errorf("shut %v: %+v", shut, f)
 	}
 }
