@@ -125,8 +125,6 @@ func (d *Deliverer) conversationEnded(ctx context.Context, e *ticket.Event, site
 		return outcome, err
 	case first && entry.State == queue.StateIntended: // by another worker, and maybe just now
 		return ticket.Outcome{}, inHand(queue.ErrMoved)
-	case first && entry.State == queue.StateDead: // the event repeats one that nobody has in hand
-		return ticket.Outcome{Result: ticket.ResultSkipped, Why: "it is a dead letter, or was one that was discarded: a replay tries it again"}, nil
 	}
 	outcome, _, err = d.makeTicket(ctx, e, site, entry, why)
 	return outcome, err
@@ -197,7 +195,12 @@ func (d *Deliverer) plan(ctx context.Context, e *ticket.Event, site ticket.Site,
 			return p, ticket.Outcome{Result: ticket.ResultSkipped, Why: "the visitor's data was erased"}, nil
 		}
 		return p, ticket.Outcome{Result: ticket.ResultSkipped, Why: "the site wanted no ticket"}, nil
-	case queue.StateIntended, queue.StateDead:
+	case queue.StateDead:
+		if e.Replays == 0 && !preview { // it repeats an event that nobody has in hand
+			return p, ticket.Outcome{Result: ticket.ResultSkipped, Buried: true, Why: "it is a dead letter, or was one that was discarded: a replay tries it again"}, nil
+		}
+		fallthrough
+	case queue.StateIntended:
 		if err := d.mayBeInBulk(ctx, p.entry); err != nil {
 			return p, o, err
 		}

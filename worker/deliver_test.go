@@ -371,6 +371,19 @@ func TestALedgerOutOfReachMeansLater(t *testing.T) {
 // A second event of a conversation that is a dead letter changes nothing, though the cause was mended: a replay makes the
 // ticket, and of what was discarded none is made.
 func TestARepeatOfADeadOneIsLeftToItsReplay(t *testing.T) {
+	for name, c := range map[string]struct {
+		attempts int
+		why      errand
+	}{
+		"at its first try":  {1, errand{rank: limit.Live}},
+		"at its second try": {2, errand{rank: limit.Live}},
+		"after it was held": {2, errand{rank: limit.Backlog, held: true}},
+	} {
+		t.Run(name, func(t *testing.T) { repeatADeadOne(t, c.attempts, c.why) })
+	}
+}
+
+func repeatADeadOne(t *testing.T, attempts int, why errand) {
 	world, q := newTown(), openQueue(t)
 	form := world.form.Fields
 	world.form.Fields = slices.Concat(form, []ticket.Field{{ID: 20, Type: ticket.FieldText, Title: "Order", Active: true, Required: true}})
@@ -378,8 +391,8 @@ func TestARepeatOfADeadOneIsLeftToItsReplay(t *testing.T) {
 	deliver := func(want ticket.Result) (dead []queue.Buried) {
 		t.Helper()
 		e := closed("c1")
-		e.Attempts = 1
-		o := w.attempt(t.Context(), &e, errand{rank: limit.Live})
+		e.Attempts = attempts
+		o := w.attempt(t.Context(), &e, why)
 		if err := w.keep(t.Context(), e, o); err != nil || o.Result != want {
 			t.Fatalf("outcome %+v, %v", o, err)
 		}

@@ -30,7 +30,7 @@ func (w *Worker) keep(ctx context.Context, e ticket.Event, o ticket.Outcome) err
 	switch o.Result {
 	case ticket.ResultCreated, ticket.ResultUpdated, ticket.ResultSkipped:
 		// A try before this one may have buried the job, and died before it took the event out of the queue.
-		if e.Replays > 0 || e.Attempts > 1 {
+		if !o.Buried && (e.Replays > 0 || e.Attempts > 1) {
 			return w.queue.Unbury(ctx, e)
 		}
 		return nil

@@ -126,6 +126,7 @@ type Outcome struct {
 	Failure *Failure      // for held, retry, dead
 	After   time.Duration // for held and retry: not tried again before
 	Why     string        // for skipped: in words
+	Buried  bool          // for skipped: it is a dead letter, which stays, or was one that was discarded
 	Lookup  Lookup        // what the look-up found, when there was one, whatever the result
 }
 
