@@ -24,6 +24,9 @@ type clients struct {
 	mu      sync.Mutex
 	zendesk map[string]*made[site.Zendesk, *zendesk.Client] // guarded by mu
 	iadvize map[string]*made[site.IAdvize, *iadvize.Client] // guarded by mu
+
+	// replaced may be in the middle of an exchange of a token that works once. guarded by mu
+	replaced []*zendesk.Client
 }
 
 type made[S any, C any] struct {
@@ -67,6 +70,7 @@ func (c *clients) zendeskClient(name string) (*zendesk.Client, bool) {
 	if t := settings.Auth.APIToken; t != nil {
 		account.APIToken = pair(t.Email, t.Token)
 	}
+	c.replaceLocked(name)
 	client := zendesk.NewClient(account, c.tokens)
 	c.zendesk[name] = &made[site.Zendesk, *zendesk.Client]{config, settings, client}
 	return client, true
@@ -115,6 +119,14 @@ func (c *clients) iadvizeClient(name string) (*iadvize.Client, bool) {
 func (c *clients) renewZendesk(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.replaceLocked(name)
+}
+
+func (c *clients) replaceLocked(name string) {
+	old, ok := c.zendesk[name]
+	if ok && old.settings.Auth.OAuth != nil && old.settings.Auth.OAuth.RefreshToken != "" {
+		c.replaced = append(c.replaced, old.client)
+	}
 	delete(c.zendesk, name)
 }
 
@@ -130,6 +142,9 @@ func (c *clients) close() {
 	defer c.mu.Unlock()
 	for _, m := range c.zendesk {
 		m.client.Close()
+	}
+	for _, client := range c.replaced {
+		client.Close()
 	}
 	for _, m := range c.iadvize {
 		m.client.Close()

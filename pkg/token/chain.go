@@ -2,6 +2,8 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -53,6 +55,7 @@ type link struct {
 	// answer was lost, and with it the next refresh token.
 	TriedAt   time.Time `json:"tried_at,omitzero"`
 	RefusedAt time.Time `json:"refused_at,omitzero"` // when Refresh was refused
+	RefusedTo string    `json:"refused_to,omitzero"` // and to whom, where; see SetWay
 }
 
 // old tells whether the refresh token has lived half its life.
@@ -64,7 +67,8 @@ func (l link) old(now time.Time) bool {
 type chain struct {
 	first    func() (string, error)
 	exchange func(ctx context.Context, refresh string) (Grant, error)
-	one      sync.Mutex // held during a renewal
+	way      func() string // nil: always the same
+	one      sync.Mutex    // held during a renewal
 
 	// guarded by Source.mu
 	key     string    // of the chain that current comes from
@@ -103,6 +107,19 @@ func (s *Source) Keep(ctx context.Context) error {
 		return at.Token.Access != "" && at.RefusedAt.IsZero() && !at.old(s.now())
 	})
 	return err
+}
+
+// SetWay says by what an exchange is made beside the refresh token, as the address and the client's name: what was refused
+// to one that was wrong is asked again when it is another one. It must be called before the first use of a rotating source.
+func (s *Source) SetWay(way func() string) { s.chain.way = way }
+
+// way is stored beside a refusal, and tells nobody what it is made of.
+func (s *Source) way() string {
+	if s.chain.way == nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(s.chain.way()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Finish waits for an exchange in progress, for a few seconds at most. A process that ends in the middle of one loses
@@ -229,7 +246,7 @@ func (s *Source) exchange(ctx context.Context, first, key string, enough func(li
 			at.Refresh = first
 		}
 		now := s.now()
-		if !at.RefusedAt.IsZero() && now.Before(at.RefusedAt.Add(askAgain)) {
+		if !at.RefusedAt.IsZero() && now.Before(at.RefusedAt.Add(askAgain)) && at.RefusedTo == s.way() {
 			return Token{}, fmt.Errorf("%w at %s", ErrRefused, at.RefusedAt.UTC().Format(time.RFC3339))
 		}
 		// The intent is written first: a store that takes it will most likely take the answer too, and what was read from
@@ -355,7 +372,7 @@ func (s *Source) refuse(ctx context.Context, key string, at link, lost time.Time
 		}
 		return Token{}, fmt.Errorf("renew the token %s: %w", s.name, errMoving)
 	}
-	at.TriedAt, at.RefusedAt = time.Time{}, s.now()
+	at.TriedAt, at.RefusedAt, at.RefusedTo = time.Time{}, s.now(), s.way()
 	s.note(ctx, key, at, revision)
 	if !lost.IsZero() {
 		cause = fmt.Errorf("%w; the answer to the exchange of %s never came", cause, lost.UTC().Format(time.RFC3339))

@@ -180,6 +180,24 @@ func TestANewRefreshTokenInTheConfigurationGoesFirst(t *testing.T) {
 	})
 }
 
+func TestWhatWasRefusedIsAskedAgainInAnotherWay(t *testing.T) {
+	store, b := &memory{}, &bank{good: "other", life: time.Hour}
+	through := func(address string) *Source {
+		s := rotating(store, b, "first")
+		s.SetWay(func() string { return address })
+		return s
+	}
+	for range 2 {
+		wantError(t, through("wrong.example"), ErrRefused)
+	}
+	b.good = "first" // at the other address
+	wantError(t, through("wrong.example"), ErrRefused)
+	if b.refusals != 1 {
+		t.Errorf("asked %d times where it was refused", b.refusals)
+	}
+	want(t, through("right.example"), "access-1")
+}
+
 func TestABrokenChainIsSaidAndNotAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, b := &memory{}, &bank{good: "other", life: time.Hour}

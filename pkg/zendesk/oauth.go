@@ -53,6 +53,10 @@ func (c *Client) tokenSource(store token.Store) *token.Source {
 			}
 			return refresh, nil
 		}, store, c.exchange)
+		source.SetWay(func() string {
+			client, _, _ := c.account.OAuth() // what cannot be had is another way than what can
+			return client + " at " + c.account.URL
+		})
 	} else {
 		source = token.NewSource(c.gate, secret, store, c.logIn)
 	}
