@@ -59,10 +59,12 @@ func (c eraseCommand) Run(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		if !c.DryRun {
-			if err := result.erase(ctx, q); err != nil {
-				return err
-			}
+		settle := result.erase
+		if c.DryRun {
+			settle = result.count
+		}
+		if err := settle(ctx, q); err != nil {
+			return err
 		}
 		if std.json {
 			err = printJSON(std, result)
@@ -183,6 +185,18 @@ func (r *erasure) erase(ctx context.Context, q *queue.Queue) error {
 	var err error
 	r.ID, err = q.RecordErasure(context.WithoutCancel(ctx), record) // what was erased is recorded, whatever ended it
 	return errors.Join(failed, err)
+}
+
+// count tells what would be removed.
+func (r *erasure) count(ctx context.Context, q *queue.Queue) error {
+	for i, found := range r.Conversations {
+		stored, err := q.Stored(ctx, found.ConversationID)
+		if err != nil {
+			return err
+		}
+		r.Conversations[i] = stored
+	}
+	return nil
 }
 
 // headline says of how many conversations something was erased.

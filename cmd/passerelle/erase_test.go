@@ -76,6 +76,11 @@ func TestEraseFindsAVisitorsConversations(t *testing.T) {
 	if status != exitFailed || !e.DryRun || e.ID != "" || !slices.Equal(ids(e.Conversations), want) || e.LookedAt != 5 || len(e.Unread) != 2 || !strings.Contains(errOut, "2 conversations could not be found out") {
 		t.Errorf("dry run: %d %s %+v", status, errOut, e)
 	}
+	for _, c := range e.Conversations {
+		if c.DeadLetters != 1 || c.Events != 1 || !c.Known {
+			t.Errorf("a dry run would erase %+v", c)
+		}
+	}
 	e, errOut, status = erase(t, "ADA@example.com\n", "--visitor", "-", "--conversation", numbered(3), "--conversation", numbered(4))
 	if status != 0 || e.ID == "" || len(e.Conversations) != 4 || !e.Conversations[0].Known || len(e.Unread) != 0 {
 		t.Fatalf("%d %s %+v", status, errOut, e)

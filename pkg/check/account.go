@@ -160,7 +160,7 @@ func (v *visit) access() {
 		if strings.Contains(failure.Hint, key+".") {
 			fix = failure.Hint // it knows more of the cause
 		}
-		v.add(Error, ZendeskCredentials, nil, "Zendesk does not accept the credentials: "+failure.Error(), allWait, fix)
+		v.add(Error, ZendeskCredentials, nil, notAccepted("Zendesk", failure), allWait, fix)
 		return
 	case a.access != nil:
 		v.add(Error, ZendeskAccess, nil, "Zendesk cannot be asked: "+a.access.Error(), allWait, "check "+key+".url in the configuration, the network, and Zendesk's status page; then run the check again")

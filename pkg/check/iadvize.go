@@ -42,6 +42,14 @@ func (c *Checker) connection(ctx context.Context, name string) *connection {
 	return known
 }
 
+// notAccepted says what is wrong with credentials. Those that cannot be resolved nobody was shown.
+func notAccepted(by string, f *ticket.Failure) string {
+	if f.Here {
+		return f.Error()
+	}
+	return by + " does not accept the credentials: " + f.Error()
+}
+
 const allRetry = "no conversation of the site can be read: all of them wait, and become dead letters after three days"
 
 // inIAdvize checks what needs the connection.
@@ -50,7 +58,7 @@ func (v *visit) inIAdvize(ctx context.Context) {
 	if c.client == nil {
 		var failure *ticket.Failure
 		if errors.As(c.access, &failure) && failure.Reason == ticket.ReasonCredentialsRefused {
-			v.add(Error, IAdvizeCredentials, nil, "iAdvize does not accept the credentials: "+failure.Error(), allRetry, "check "+key+".username and "+key+".password in the configuration, and the secrets that they refer to")
+			v.add(Error, IAdvizeCredentials, nil, notAccepted("iAdvize", failure), allRetry, "check "+key+".username and "+key+".password in the configuration, and the secrets that they refer to")
 			return
 		}
 		v.add(Error, IAdvizeAccess, nil, "iAdvize cannot be asked: "+c.access.Error(), allRetry, "check "+key+".url and "+key+".token_url in the configuration, the network, and iAdvize's status page; then run the check again")

@@ -98,27 +98,56 @@ func (q *Queue) Erase(ctx context.Context, conversationID string, now time.Time)
 	// A worker may move an event from one place to another meanwhile.
 	for range erasePasses {
 		n := 0
-		job := string(ticket.JobOf(conversationID))
-		for _, place := range q.places("*", job, job+".>") {
-			err := walk(ctx, place.stream, place.subject, func(msg *jetstream.RawStreamMsg) error {
-				err := place.stream.SecureDeleteMsg(ctx, msg.Sequence)
-				if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
-					return nil // gone by itself; the next pass sees it if it is not
-				}
-				n++
-				*place.count(&erased)++
-				erased.Known = true
-				return err
-			})
-			if err != nil {
-				return erased, fmt.Errorf("erase conversation %s from %s: %w", conversationID, place.name, err)
+		err := q.eachOf(ctx, conversationID, func(place place, msg *jetstream.RawStreamMsg) error {
+			err := place.stream.SecureDeleteMsg(ctx, msg.Sequence)
+			if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+				return nil // gone by itself; the next pass sees it if it is not
 			}
+			n++
+			*place.count(&erased)++
+			erased.Known = true
+			return err
+		})
+		if err != nil {
+			return erased, fmt.Errorf("erase conversation %s from %w", conversationID, err)
 		}
 		if n == 0 {
 			break
 		}
 	}
 	return erased, nil
+}
+
+// Stored tells what Erase would remove of a conversation now. It changes nothing.
+func (q *Queue) Stored(ctx context.Context, conversationID string) (Erased, error) {
+	entry, found, err := q.Look(ctx, ticket.JobOf(conversationID))
+	if err != nil {
+		return Erased{}, err
+	}
+	stored := Erased{
+		ConversationID: conversationID, Known: found && !entry.OnlyErased(), Uncertain: entry.State == StateIntended, Ref: entry.Ref,
+	}
+	err = q.eachOf(ctx, conversationID, func(place place, _ *jetstream.RawStreamMsg) error {
+		*place.count(&stored)++
+		stored.Known = true
+		return nil
+	})
+	if err != nil {
+		return stored, fmt.Errorf("look for conversation %s in %w", conversationID, err)
+	}
+	return stored, nil
+}
+
+// eachOf hands over each message of a conversation. Its errors begin with the name of the place.
+func (q *Queue) eachOf(ctx context.Context, conversationID string, see func(place, *jetstream.RawStreamMsg) error) error {
+	job := string(ticket.JobOf(conversationID))
+	for _, place := range q.places("*", job, job+".>") {
+		err := walk(ctx, place.stream, place.subject, func(msg *jetstream.RawStreamMsg) error { return see(place, msg) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", place.name, err)
+		}
+	}
+	return nil
 }
 
 // noteErased writes it into the ledger first, so that what is in work does not become a ticket any more.
