@@ -70,10 +70,7 @@ func (g *gates) anew(name string) bool {
 	if !at.down() {
 		return false
 	}
-	at.since, at.until, at.told, at.probing, at.answers = now, now, now, false, time.Time{}
-	if at.named.After(now) {
-		at.until = at.named
-	}
+	at.since, at.until, at.told, at.probing, at.answers = now, latest(now, at.named), now, false, time.Time{}
 	return true
 }
 

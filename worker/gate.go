@@ -109,10 +109,6 @@ func (at *gate) age(now time.Time) {
 func (g *gates) seen(name string) gate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.seenLocked(name)
-}
-
-func (g *gates) seenLocked(name string) gate {
 	if at := g.all[name]; at != nil {
 		return *at
 	}
@@ -201,11 +197,16 @@ func (g *gates) note(f *ticket.Failure) (until time.Time, news bool, tell *queue
 	return at.until, news, g.newsOf(f.Gate, at, now)
 }
 
+// begin puts the gate into another state. What the other side has named holds all the same.
+func (at *gate) begin(state queue.LaneState, now time.Time) {
+	*at = gate{state: state, since: now, last: at.last, named: at.named}
+}
+
 // limit shuts the gate of an account that is well and has no call left, as we count or, refused, as it said. It tells
 // whether that is news.
 func (at *gate) limit(now time.Time, wait time.Duration, refused bool) (news bool) {
 	if at.state != queue.LaneLimited || now.Sub(at.until) > limitGap {
-		*at = gate{state: queue.LaneLimited, since: now, last: at.last, named: at.named}
+		at.begin(queue.LaneLimited, now)
 	}
 	if wait == 0 {
 		wait = shortLimit
@@ -213,8 +214,8 @@ func (at *gate) limit(now time.Time, wait time.Duration, refused bool) (news boo
 	if refused && !now.Before(at.until) {
 		wait = later(wait)
 	}
-	if until := now.Add(wait); refused && wait >= limitTold && until.After(at.named) {
-		at.named = until
+	if refused && wait >= limitTold {
+		at.named = latest(at.named, now.Add(wait))
 	}
 	at.until = latest(at.until, now.Add(wait), at.named)
 	news = !at.logged && at.until.Sub(at.since) >= limitNews
@@ -234,7 +235,7 @@ func (at *gate) postpone(now time.Time, wait time.Duration) {
 // fail shuts the gate of an account in trouble. What failed together shuts it once.
 func (at *gate) fail(now time.Time, after time.Duration) {
 	if at.state != queue.LaneDown {
-		*at = gate{state: queue.LaneDown, since: now, last: at.last, named: at.named}
+		at.begin(queue.LaneDown, now)
 	}
 	if after > 0 {
 		at.named = latest(at.named, now.Add(after))

@@ -35,10 +35,12 @@ func (g *gates) adopt(n queue.GateNews) (changed bool) {
 		return false // it is found out here when it is met
 	}
 	now := g.now()
-	if changed = at == nil || at.state != n.State; changed {
-		was := g.seenLocked(n.Gate)
-		at = &gate{state: n.State, since: now, named: was.named}
+	if at == nil {
+		at = &gate{}
 		g.all[n.Gate] = at
+	}
+	if changed = at.state != n.State; changed {
+		at.begin(n.State, now)
 	}
 	if since := now.Add(-n.Lasted); since.Before(at.since) {
 		at.since = since
