@@ -91,17 +91,7 @@ func (c eraseCommand) find(ctx context.Context, std streams, e environment, q *q
 	}
 	result.LookedAt = len(stored)
 	for _, id := range c.Conversation {
-		_, known := stored[ticket.JobOf(id)]
-		if !known {
-			entry, found, err := q.Look(ctx, ticket.JobOf(id))
-			if err != nil {
-				return result, err
-			}
-			known = found && !entry.OnlyErased()
-		}
-		result.Conversations = append(result.Conversations, queue.Erased{ConversationID: id, Known: known})
-	}
-	for _, id := range c.Conversation { // one may be named twice
+		result.Conversations = append(result.Conversations, queue.Erased{ConversationID: id})
 		delete(stored, ticket.JobOf(id))
 	}
 	if c.Visitor == "" {
@@ -130,7 +120,7 @@ func (c eraseCommand) find(ctx context.Context, std streams, e environment, q *q
 			case why != "":
 				result.Unread = append(result.Unread, unread{event.ConversationID, why})
 			case is:
-				result.Conversations = append(result.Conversations, queue.Erased{ConversationID: event.ConversationID, Known: true})
+				result.Conversations = append(result.Conversations, queue.Erased{ConversationID: event.ConversationID})
 			}
 			return ctx.Err()
 		})

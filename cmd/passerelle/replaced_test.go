@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"passerelle/pkg/queue"
-	"passerelle/pkg/queue/embed"
 	"passerelle/pkg/site"
 )
 
@@ -22,18 +21,13 @@ func TestAReplacedClientEndsItsExchange(t *testing.T) {
 		_, _ = w.Write([]byte(`{"access_token":"a","expires_in":7200,"refresh_token":"next","refresh_token_expires_in":700000}`))
 	}))
 	defer zendesk.Close()
-	server, err := embed.Start(embed.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	q, err := queue.Open(t.Context(), queue.Options{Server: server})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer q.Close()
+	store(t, t.TempDir(), func(q *queue.Queue) { replaceDuringExchange(t, q, zendesk.URL, entered, goOn) })
+}
+
+func replaceDuringExchange(t *testing.T, q *queue.Queue, url string, entered <-chan bool, goOn chan<- bool) {
+	t.Helper()
 	config := &site.Config{Zendesk: map[string]site.Zendesk{"acme": {
-		URL: site.Ref(zendesk.URL), Auth: site.Auth{OAuth: &site.OAuth{ClientID: "id", ClientSecret: "secret", RefreshToken: "first"}},
+		URL: site.Ref(url), Auth: site.Auth{OAuth: &site.OAuth{ClientID: "id", ClientSecret: "secret", RefreshToken: "first"}},
 	}}}
 	c := newClients(q)
 	c.config = func() *site.Config { return config }

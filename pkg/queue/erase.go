@@ -29,17 +29,15 @@ func erasuresConfig(replicas int) jetstream.KeyValueConfig {
 // Resting hands the event of everything that is stored with an event in it to see: the queue, what is held, and the
 // dead letters. Nothing is consumed.
 func (q *Queue) Resting(ctx context.Context, see func(ticket.Event) error) error {
-	for _, place := range q.places("*", ">") {
-		err := walk(ctx, place.stream, place.subject, func(msg *jetstream.RawStreamMsg) error {
-			e, err := place.event(msg.Data)
-			if err != nil {
-				return nil //nolint:nilerr // what is not an event of ours has no visitor
-			}
-			return see(e)
-		})
+	err := each(ctx, q.places("*", ">"), func(place place, msg *jetstream.RawStreamMsg) error {
+		e, err := place.event(msg.Data)
 		if err != nil {
-			return fmt.Errorf("look through %s: %w", place.name, err)
+			return nil //nolint:nilerr // what is not an event of ours has no visitor
 		}
+		return see(e)
+	})
+	if err != nil {
+		return fmt.Errorf("look through %w", err)
 	}
 	return nil
 }
@@ -98,7 +96,7 @@ func (q *Queue) Erase(ctx context.Context, conversationID string, now time.Time)
 	// A worker may move an event from one place to another meanwhile.
 	for range erasePasses {
 		n := 0
-		err := q.eachOf(ctx, conversationID, func(place place, msg *jetstream.RawStreamMsg) error {
+		err := each(ctx, q.placesOf(conversationID), func(place place, msg *jetstream.RawStreamMsg) error {
 			err := place.stream.SecureDeleteMsg(ctx, msg.Sequence)
 			if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 				return nil // gone by itself; the next pass sees it if it is not
@@ -127,7 +125,7 @@ func (q *Queue) Stored(ctx context.Context, conversationID string) (Erased, erro
 	stored := Erased{
 		ConversationID: conversationID, Known: found && !entry.OnlyErased(), Uncertain: entry.State == StateIntended, Ref: entry.Ref,
 	}
-	err = q.eachOf(ctx, conversationID, func(place place, _ *jetstream.RawStreamMsg) error {
+	err = each(ctx, q.placesOf(conversationID), func(place place, _ *jetstream.RawStreamMsg) error {
 		*place.count(&stored)++
 		stored.Known = true
 		return nil
@@ -138,10 +136,15 @@ func (q *Queue) Stored(ctx context.Context, conversationID string) (Erased, erro
 	return stored, nil
 }
 
-// eachOf hands over each message of a conversation. Its errors begin with the name of the place.
-func (q *Queue) eachOf(ctx context.Context, conversationID string, see func(place, *jetstream.RawStreamMsg) error) error {
+// placesOf gives where events of a conversation lie.
+func (q *Queue) placesOf(conversationID string) []place {
 	job := string(ticket.JobOf(conversationID))
-	for _, place := range q.places("*", job, job+".>") {
+	return q.places("*", job, job+".>")
+}
+
+// each hands over each message. Its errors begin with the name of the place.
+func each(ctx context.Context, places []place, see func(place, *jetstream.RawStreamMsg) error) error {
+	for _, place := range places {
 		err := walk(ctx, place.stream, place.subject, func(msg *jetstream.RawStreamMsg) error { return see(place, msg) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", place.name, err)
