@@ -95,8 +95,7 @@ check-generated: ## fail when make generate would change a file
 
 .PHONY: check
 check: fmt-check vet check-generated ## all that a change must pass
-	@# The linters, which have to be built first on a new machine, work behind the tests: these wait a good part of
-	@# their time.
+	@# The linters work behind the tests, which wait a good part of their time.
 	@found=$$(mktemp) linting=; trap 'rm -f "$$found"; [ -z "$$linting" ] || kill "$$linting"' EXIT; \
 	{ nice -n 19 $(MAKE) --no-print-directory lint >"$$found" 2>&1 || { cat "$$found" >&2; exit 1; }; } & linting=$$!; \
 	tested=0; $(MAKE) --no-print-directory test || tested=$$?; \
