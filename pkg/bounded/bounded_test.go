@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/go-resty/resty/v2"
 )
 
 // read gets an answer with a client of that limit, and its body as far as it goes.
@@ -56,6 +60,29 @@ func TestTheLimitIsForWhatIsUnpacked(t *testing.T) {
 func TestAnotherErrorIsNotThatOfTheLimit(t *testing.T) {
 	if _, err := read(t, "http://127.0.0.1:0", 1000); err == nil || TooLarge(err) {
 		t.Error(err)
+	}
+}
+
+func TestClientsShareConnections(t *testing.T) {
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") }))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	first, second := Client(time.Minute, 1000), Client(time.Minute, 1000)
+	for range 3 {
+		for _, client := range []*resty.Client{first, second} {
+			if _, err := client.R().SetContext(t.Context()).Get(server.URL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := opened.Load(); got != 1 {
+		t.Errorf("two clients opened %d connections for calls one after the other, expected one", got)
 	}
 }
 

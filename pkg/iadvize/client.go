@@ -61,7 +61,7 @@ func NewClient(c Connection, store token.Store) *Client {
 	return client
 }
 
-// Close ends idle connections.
+// Close ends the idle connections of all clients.
 func (c *Client) Close() { c.http.GetClient().CloseIdleConnections() }
 
 // logIn follows https://docs.iadvize.dev/technologies/graphql-api/authentication

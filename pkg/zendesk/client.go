@@ -58,7 +58,7 @@ func NewClient(a Account, store token.Store) *Client {
 	return c
 }
 
-// Close waits for a token that is being renewed, for a few seconds at most, and ends idle connections.
+// Close waits for a token that is being renewed, for a few seconds at most, and ends the idle connections of all clients.
 func (c *Client) Close() {
 	if c.tokens != nil {
 		c.tokens.Finish()
