@@ -85,6 +85,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return 2
 	}
 	b.log = errOut
+	runtime.GOMAXPROCS(b.procs) // the simulators and the load are in this process
 	if b.dir, err = os.MkdirTemp("", "passerelle-bench-"); err != nil {
 		_, _ = fmt.Fprintln(errOut, "make a temporary folder:", err)
 		return 1
@@ -172,7 +173,7 @@ func (b *bench) flags(set *flag.FlagSet, scenario string) {
 	set.DurationVar(&b.latency, "latency", 20*time.Millisecond, "of each answer of Zendesk, half of it for iAdvize")
 	set.DurationVar(&b.jobDelay, "job-delay", 15*time.Second, "how long a bulk job takes at Zendesk")
 	set.Int64Var(&b.seed, "seed", 1, "same seed, same conversations")
-	set.IntVar(&b.procs, "procs", procs, "processors that each process of Passerelle may use at once; with more programs at work than processors, one that takes all disturbs the others")
+	set.IntVar(&b.procs, "procs", procs, "processors that each process of Passerelle, and the simulators, may use at once; with more programs at work than processors, one that takes all disturbs the others")
 	set.IntVar(&b.slots, "slots", 0, "PASSERELLE_WORKER_SLOTS; 0: the product's default")
 	set.IntVar(&b.retryAfter, "retry-after", 5, "seconds that an account asks to wait while it is limited or held out of order")
 	set.IntVar(&b.reserve, "reserve", 20, "reserve_percent of each account")
@@ -202,7 +203,7 @@ func (b *bench) open(ctx context.Context, name string, n nature, p platform) (*r
 	}
 	b.report.set("nats-server sync_interval", sync)
 	b.report.set("Zendesk", fmt.Sprintf("%d accounts, %d calls a minute each (0: no limit), reserve %d %%, answers after %s; a bulk job takes %s", n.size, n.perMinute, n.reserve, n.latency, n.jobDelay))
-	b.report.set("workers", fmt.Sprintf("%d, with Redis: %t; processors that each process of Passerelle may use at once: %d", n.workers, p.redis, p.procs))
+	b.report.set("workers", fmt.Sprintf("%d, with Redis: %t; processors that each process of Passerelle, and the simulators, may use at once: %d", n.workers, p.redis, p.procs))
 	way := "straight into the queue"
 	if p.ingest {
 		way = "webhooks through one ingest process"
