@@ -111,7 +111,7 @@ func hasCriterion(r report, start string) bool {
 }
 
 func TestArgumentsThatMakeNoSense(t *testing.T) {
-	for _, args := range []string{"", "none", "rate -unknown", "rate -o yaml", "rate more", "kill -reserve 99", "storm -limit 0s"} {
+	for _, args := range []string{"", "none", "rate -unknown", "rate -o yaml", "rate more", "kill -reserve 99", "storm -limit 0s", "fairness -stores tape"} {
 		var errOut bytes.Buffer
 		if status := run(t.Context(), strings.Fields(args), io.Discard, &errOut); status != 2 || errOut.Len() == 0 {
 			t.Errorf("%q: status %d, %q", args, status, &errOut)

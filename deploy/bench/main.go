@@ -65,6 +65,7 @@ type bench struct {
 	retryAfter int
 
 	dir    string
+	stores string // memory or disk
 	report *report
 	log    io.Writer // told how far it is
 	limit  time.Duration
@@ -86,8 +87,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	b.log = errOut
 	runtime.GOMAXPROCS(b.procs) // the simulators and the load are in this process
-	if b.dir, err = os.MkdirTemp("", "passerelle-bench-"); err != nil {
-		_, _ = fmt.Fprintln(errOut, "make a temporary folder:", err)
+	if err := b.makeFolder(); err != nil {
+		_, _ = fmt.Fprintln(errOut, "bench:", err)
 		return 1
 	}
 	err = b.measure(ctx, chosen)
@@ -170,6 +171,7 @@ func (b *bench) flags(set *flag.FlagSet, scenario string) {
 	set.BoolVar(&b.keep, "keep", false, "keep the folder with logs and stores")
 	set.DurationVar(&b.limit, "limit", 2*time.Hour, "of the whole run")
 	set.StringVar(&b.sync, "sync", "always", "sync_interval of nats-server; empty: the server's default")
+	set.StringVar(&b.stores, "stores", usualStores(scenario), "memory or disk: where nats-server keeps its stores; memory is /dev/shm, disk is where TMPDIR is")
 	set.DurationVar(&b.latency, "latency", 20*time.Millisecond, "of each answer of Zendesk, half of it for iAdvize")
 	set.DurationVar(&b.jobDelay, "job-delay", 15*time.Second, "how long a bulk job takes at Zendesk")
 	set.Int64Var(&b.seed, "seed", 1, "same seed, same conversations")
@@ -183,6 +185,10 @@ func (b *bench) check(set *flag.FlagSet) error {
 	switch {
 	case b.output != "text" && b.output != "json":
 		return errors.New("-o: expected text or json")
+	case b.stores != inMemory && b.stores != onDisk:
+		return errors.New("-stores: expected memory or disk")
+	case b.stores == inMemory && memoryRoom() < memoryNeeded:
+		return fmt.Errorf("-stores memory: %s is missing or has less than %d GiB; take -stores disk", memoryFolder, memoryNeeded>>30)
 	case set.NArg() > 0:
 		return fmt.Errorf("%q is not expected: flags come after the scenario", set.Arg(0))
 	case b.limit <= 0 || b.latency < 0 || b.jobDelay < 0 || b.reserve < 0 || b.reserve > 95 || b.retryAfter < 1 || b.procs < 1:
@@ -202,6 +208,7 @@ func (b *bench) open(ctx context.Context, name string, n nature, p platform) (*r
 		sync = "the server's default, two minutes"
 	}
 	b.report.set("nats-server sync_interval", sync)
+	b.report.set("stores", b.stores)
 	b.report.set("Zendesk", fmt.Sprintf("%d accounts, %d calls a minute each (0: no limit), reserve %d %%, answers after %s; a bulk job takes %s", n.size, n.perMinute, n.reserve, n.latency, n.jobDelay))
 	b.report.set("workers", fmt.Sprintf("%d, with Redis: %t; processors that each process of Passerelle, and the simulators, may use at once: %d", n.workers, p.redis, p.procs))
 	way := "straight into the queue"
@@ -209,6 +216,7 @@ func (b *bench) open(ctx context.Context, name string, n nature, p platform) (*r
 		way = "webhooks through one ingest process"
 	}
 	b.report.set("events", way)
+	p.natsProcs = b.natsProcs()
 	return openRig(ctx, n, p, dir)
 }
 

@@ -49,6 +49,7 @@ type NATS struct {
 type Settings struct {
 	Nodes int    // 0 means 1; more are a cluster
 	Sync  string // sync_interval, as "always"; empty: the server's default, two minutes
+	Procs int    // processors that each may use at once; 0: all
 }
 
 const natsConfig = `server_name: n%d
@@ -78,6 +79,10 @@ func LaunchNATS(ctx context.Context, dir, binary string, o Settings) ([]*NATS, e
 	if o.Sync != "" {
 		sync = ", sync_interval: " + o.Sync
 	}
+	var env []string
+	if o.Procs > 0 {
+		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", o.Procs))
+	}
 	var all []*NATS
 	for i := range nodes {
 		name := fmt.Sprintf("nats-%d", i+1)
@@ -89,7 +94,7 @@ func LaunchNATS(ctx context.Context, dir, binary string, o Settings) ([]*NATS, e
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return nil, fmt.Errorf("write configuration: %w", err)
 		}
-		p, err := Launch(ctx, dir, name, Program{Path: binary, Args: []string{"-c", config}, Ready: "Server is ready", Grace: ServerGrace})
+		p, err := Launch(ctx, dir, name, Program{Path: binary, Env: env, Args: []string{"-c", config}, Ready: "Server is ready", Grace: ServerGrace})
 		if err != nil {
 			return nil, err
 		}

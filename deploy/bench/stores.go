@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"syscall"
+)
+
+// Where nats-server keeps its stores, and with them the logs of a run.
+const (
+	inMemory = "memory"
+	onDisk   = "disk"
+)
+
+// memoryFolder is the file system in memory that every Linux has. A container's is often too small.
+const (
+	memoryFolder = "/dev/shm"
+	memoryNeeded = 2 << 30 // bytes; a run of fairness as it is by default writes less than half
+)
+
+// usualStores are in memory where what is compared is how long tickets take: each sync of a disk takes the processors
+// from the product, as it does not where nats-server has a machine of its own.
+func usualStores(scenario string) string {
+	if slices.Contains([]string{"fairness", "rate"}, scenario) && memoryRoom() >= memoryNeeded {
+		return inMemory
+	}
+	return onDisk
+}
+
+// memoryRoom tells how many bytes fit into the file system in memory; 0 = there is none.
+func memoryRoom() uint64 {
+	var s syscall.Statfs_t
+	if syscall.Statfs(memoryFolder, &s) != nil {
+		return 0
+	}
+	return s.Bavail * uint64(s.Bsize) //nolint:gosec // the size of a block
+}
+
+// makeFolder makes the folder of the run.
+func (b *bench) makeFolder() (err error) {
+	parent := "" // TMPDIR
+	if b.stores == inMemory {
+		parent = memoryFolder
+	}
+	if b.dir, err = os.MkdirTemp(parent, "passerelle-bench-"); err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	return nil
+}
+
+// natsProcs is how many processors nats-server may use at once. Where it waits for the disk with its only one, nothing
+// else of it goes on.
+func (b *bench) natsProcs() int {
+	if b.stores == inMemory {
+		return b.procs
+	}
+	return runtime.NumCPU()
+}
