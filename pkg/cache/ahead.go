@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"errors"
+	"hash/fnv"
+	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,10 +21,22 @@ const (
 // the policy says.
 type Dear interface{ Ahead() time.Duration }
 
+// spread is how much earlier than the policy says a value is asked for anew, at most, as a part of that age.
+const spread = 0.4
+
+// ahead is the age from which the value of a key is asked for anew. It is another one for each key, and the same in all
+// processes: what all were told in the minute after a start is not asked for within one minute again.
+func (c *Cache[T]) ahead(key string) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key)) // never fails
+	share := float64(h.Sum32()) / math.MaxUint32
+	return c.policy.Ahead - time.Duration(spread*share*float64(c.policy.Ahead))
+}
+
 // renewAhead asks for a value anew, behind the callers' backs, once it is old enough. The entry rests meanwhile, so that
 // one caller alone begins it.
 func (c *Cache[T]) renewAhead(ctx context.Context, key string, e *entry[T], now time.Time) {
-	if c.policy.Ahead <= 0 || !e.found || now.Sub(e.loadedAt) < c.policy.Ahead {
+	if c.policy.Ahead <= 0 || !e.found || now.Sub(e.loadedAt) < c.ahead(key) {
 		return
 	}
 	if dear, ok := any(e.value).(Dear); ok && now.Sub(e.loadedAt) < dear.Ahead() {

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +53,39 @@ func TestAhead(t *testing.T) {
 		synctest.Wait()
 		wantMissing(t, c, "a")
 		wantAsked(t, src, "a", 5)
+	})
+}
+
+// A thousand values that came in the same moment, as after a start, are asked for again one after the other.
+func TestAheadIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		values := map[string]agent{}
+		for i := range 1000 {
+			values[fmt.Sprintf("account-%d", i)] = agent{1}
+		}
+		src := newSource(values)
+		c := New("agents", ahead, nil, src.load)
+		all := func() {
+			for key := range values {
+				wantValue(t, c, key, 1)
+			}
+			synctest.Wait()
+		}
+		all()
+		asked := make([]int, 0, 11)
+		for range 10 {
+			time.Sleep(ahead.Ahead / 10)
+			all()
+			asked = append(asked, int(c.Stats().Loads)-1000)
+		}
+		if asked[4] != 0 || asked[9] != 1000 {
+			t.Errorf("asked for anew by each tenth of the age: %v; expected none up to the half, and all in the end", asked)
+		}
+		for i := 5; i < 10; i++ {
+			if part := asked[i] - asked[i-1]; part > 400 {
+				t.Errorf("asked for anew by each tenth of the age: %v; %d at about the same time", asked, part)
+			}
+		}
 	})
 }
 

@@ -18,7 +18,8 @@ type Policy struct {
 	// Negative is how long "not found" is remembered, in memory and in Redis.
 	Negative time.Duration
 	// Ahead is the age from which a value that is still fresh is asked for again while callers get the one there is, so that
-	// none of them waits. It counts from when the source was asked. Zero: it never is.
+	// none of them waits. It counts from when the source was asked, and is up to two fifths less, for each key by another
+	// part, so that not all are asked for at the same time. Zero: it never is.
 	Ahead time.Duration
 	// Alone lets one process at a time ask the source for a key, as long as Redis answers. The others go on with what they
 	// have, or wait for what that one puts into Redis.
