@@ -10,17 +10,28 @@ import (
 	"github.com/go-resty/resty/v2"
 )
 
-// idlePerHost is how many connections to one host are kept for the next calls.
-const idlePerHost = 64
+// Settings of the connections.
+const (
+	idlePerHost = 64 // connections to one host that are kept for the next calls
 
-// connections are shared by all clients of the process, as https://pkg.go.dev/net/http#Transport advises: with connections
-// of their own, and the settings of these, thousands of accounts' clients were a tenth of what a worker's collection of
-// memory looks through. A call that hangs holds its own connection alone. Idle ones end after 90 seconds.
-var connections = sync.OnceValue(func() *http.Transport {
+	// An HTTP/2 connection carries the calls of all clients to its host. One on which nothing comes any more, though nobody
+	// ended it, would fail them all until TCP gives it up, which takes a quarter of an hour: so it is asked whether it lives
+	// when nothing has come for so long, and closed when no answer comes.
+	silence = 20 * time.Second
+	answers = 5 * time.Second
+)
+
+// connections are shared by all clients of the process, as https://pkg.go.dev/net/http#Transport advises: the clients of
+// thousands of accounts with connections of their own, and settings for them, were a tenth of what a worker's collection
+// of memory looks through.
+var connections = sync.OnceValue(func() *http.Transport { return newConnections(silence, answers) })
+
+func newConnections(silence, answers time.Duration) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, idlePerHost
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: answers}
 	return t
-})
+}
 
 // Client makes a client. Its connections are those of all clients of the process: to close the idle ones closes them for
 // all, which costs the others no more than new ones. A call takes timeout at most. The body of an answer, as it is when
