@@ -20,6 +20,11 @@ func collectSeldom(log zerolog.Logger) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
+	for _, name := range []string{"GOMEMLIMIT", "AUTOMEMLIMIT"} {
+		if os.Getenv(name) == "" {
+			_ = os.Unsetenv(name) // set to nothing, as by ${GOMEMLIMIT:-} in a docker-compose.yml, it would keep memlimit from its work
+		}
+	}
 	_, err := memlimit.Set()
 	if err == nil || errors.Is(err, memlimit.ErrNoCgroup) || errors.Is(err, memlimit.ErrCgroupsNotSupported) {
 		return

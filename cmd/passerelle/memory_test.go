@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"runtime/debug"
 	"testing"
 
@@ -22,6 +24,18 @@ func TestMemoryIsCollectedSeldomUnlessTheEnvironmentSaysOtherwise(t *testing.T) 
 				t.Errorf("the heap may grow by %d %%, expected %d %%", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAMemoryLimitThatIsSetToNothingIsNone(t *testing.T) {
+	limit := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(limit) })
+	t.Setenv("GOMEMLIMIT", "")
+	t.Setenv("AUTOMEMLIMIT", "")
+	var log bytes.Buffer
+	collectSeldom(zerolog.New(&log))
+	if _, there := os.LookupEnv("GOMEMLIMIT"); there || log.Len() > 0 {
+		t.Errorf("GOMEMLIMIT is still there: %t; log: %s", there, &log)
 	}
 }
 
