@@ -27,6 +27,9 @@ const spread = 0.4
 // ahead is the age from which the value of a key is asked for anew. It is another one for each key, and the same in all
 // processes: what all were told in the minute after a start is not asked for within one minute again.
 func (c *Cache[T]) ahead(key string) time.Duration {
+	if c.policy.Together != nil {
+		key = c.policy.Together(key)
+	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key)) // never fails
 	share := float64(h.Sum32()) / math.MaxUint32

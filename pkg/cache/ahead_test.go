@@ -89,6 +89,30 @@ func TestAheadIsSpread(t *testing.T) {
 	})
 }
 
+// What shares the greater part of what is asked for is asked for together.
+func TestAheadTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		values := map[string]agent{}
+		for i := range 100 {
+			values[fmt.Sprintf("acme/%d", i)] = agent{1}
+		}
+		src := newSource(values)
+		p := ahead
+		p.Together = func(key string) string { account, _, _ := strings.Cut(key, "/"); return account }
+		c := New("forms", p, nil, src.load)
+		for range 100 {
+			for key := range values {
+				wantValue(t, c, key, 1)
+			}
+			synctest.Wait()
+			if n := c.Stats().Loads; n != 100 && n != 200 {
+				t.Fatalf("%d of 100 were asked for anew, expected all or none", n-100)
+			}
+			time.Sleep(ahead.Ahead / 100)
+		}
+	})
+}
+
 func TestForgottenWhileRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource(map[string]agent{"a": {1}})

@@ -21,6 +21,8 @@ type Policy struct {
 	// none of them waits. It counts from when the source was asked, and is up to two fifths less, for each key by another
 	// part, so that not all are asked for at the same time. Zero: it never is.
 	Ahead time.Duration
+	// Together names what the values of several keys share, which are asked for at the same age then. nil: nothing.
+	Together func(key string) string
 	// Alone lets one process at a time ask the source for a key, as long as Redis answers. The others go on with what they
 	// have, or wait for what that one puts into Redis.
 	Alone bool

@@ -33,6 +33,7 @@ var (
 	agentPolicy = cache.Policy{Fresh: 5 * time.Minute, Stale: 24 * time.Hour, Negative: 10 * time.Minute, Shared: 15 * time.Minute}
 	formPolicy  = cache.Policy{
 		Ahead: 15 * time.Minute, Fresh: 30 * time.Minute, Stale: 24 * time.Hour, Negative: 30 * time.Second, Shared: time.Hour, Alone: true,
+		Together: accountOf,
 	}
 	// What a form is made of, each in a call. The forms of an account share it, and where calls are scarce what the last try
 	// had read is not read again: else an account that has a call every few seconds would never know its form.
@@ -142,3 +143,6 @@ func (d *Directory) Form(ctx context.Context, account string, id int64) (ticket.
 }
 
 func formKey(account string, id int64) string { return account + "/" + strconv.FormatInt(id, 10) }
+
+// accountOf is the account of a form's key.
+func accountOf(key string) string { return key[:max(0, strings.LastIndexByte(key, '/'))] }
