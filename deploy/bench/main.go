@@ -64,13 +64,14 @@ type bench struct {
 
 	retryAfter int
 
-	dir    string
-	stores string // memory or disk
-	report *report
-	log    io.Writer // told how far it is
-	limit  time.Duration
-	keep   bool
-	output string
+	dir     string
+	stores  string   // memory or disk
+	folders []string // of the rigs
+	report  *report
+	log     io.Writer // told how far it is
+	limit   time.Duration
+	keep    bool
+	output  string
 }
 
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -87,8 +88,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	b.log = errOut
 	runtime.GOMAXPROCS(b.procs) // the simulators and the load are in this process
-	if err := b.makeFolder(); err != nil {
-		_, _ = fmt.Fprintln(errOut, "bench:", err)
+	if b.dir, err = os.MkdirTemp("", "passerelle-bench-"); err != nil {
+		_, _ = fmt.Fprintln(errOut, "make a temporary folder:", err)
 		return 1
 	}
 	err = b.measure(ctx, chosen)
@@ -101,9 +102,15 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		b.report.write(out)
 	}
 	if err == nil && len(b.report.Wrong) == 0 && !b.keep {
-		_ = os.RemoveAll(b.dir) // a temporary folder
+		for _, dir := range append(b.folders, b.dir) {
+			_ = os.RemoveAll(dir) // temporary
+		}
 	} else {
-		_, _ = fmt.Fprintln(errOut, "logs and stores are in", b.dir)
+		_, _ = fmt.Fprintln(errOut, "logs and stores are in", strings.Join(b.folders, ", "))
+		if b.stores == inMemory {
+			_, _ = fmt.Fprintln(errOut, "They take memory until they are removed.")
+			_ = os.RemoveAll(b.dir) // which has the programs alone
+		}
 	}
 	if err != nil || !b.report.Met {
 		return 1
@@ -199,9 +206,9 @@ func (b *bench) check(set *flag.FlagSet) error {
 
 // open starts a rig in a folder of its own.
 func (b *bench) open(ctx context.Context, name string, n nature, p platform) (*rig, error) {
-	dir, err := os.MkdirTemp(b.dir, name+"-")
+	dir, err := b.makeFolder(name)
 	if err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
+		return nil, err
 	}
 	sync := p.sync
 	if sync == "" {

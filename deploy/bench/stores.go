@@ -38,16 +38,19 @@ func memoryRoom() uint64 {
 	return s.Bavail * uint64(s.Bsize) //nolint:gosec // the size of a block
 }
 
-// makeFolder makes the folder of the run.
-func (b *bench) makeFolder() (err error) {
-	parent := "" // TMPDIR
+// makeFolder makes the folder of a rig: its stores, and its logs. Programs do not go there, as a file system in memory may
+// refuse to run them.
+func (b *bench) makeFolder(name string) (string, error) {
+	parent, pattern := b.dir, name+"-"
 	if b.stores == inMemory {
-		parent = memoryFolder
+		parent, pattern = memoryFolder, "passerelle-bench-"+pattern
 	}
-	if b.dir, err = os.MkdirTemp(parent, "passerelle-bench-"); err != nil {
-		return fmt.Errorf("make a temporary folder: %w", err)
+	dir, err := os.MkdirTemp(parent, pattern)
+	if err != nil {
+		return "", fmt.Errorf("make a folder: %w", err)
 	}
-	return nil
+	b.folders = append(b.folders, dir)
+	return dir, nil
 }
 
 // natsProcs is how many processors nats-server may use at once. Where it waits for the disk with its only one, nothing
