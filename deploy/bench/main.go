@@ -66,7 +66,7 @@ type bench struct {
 
 	dir     string
 	stores  string   // memory or disk
-	folders []string // of the rigs
+	folders []string // of the rigs whose stores are in memory; the others are in dir
 	report  *report
 	log     io.Writer // told how far it is
 	limit   time.Duration
@@ -101,17 +101,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	} else {
 		b.report.write(out)
 	}
-	if err == nil && len(b.report.Wrong) == 0 && !b.keep {
-		for _, dir := range append(b.folders, b.dir) {
-			_ = os.RemoveAll(dir) // temporary
-		}
-	} else {
-		_, _ = fmt.Fprintln(errOut, "logs and stores are in", strings.Join(b.folders, ", "))
-		if b.stores == inMemory {
-			_, _ = fmt.Fprintln(errOut, "They take memory until they are removed.")
-			_ = os.RemoveAll(b.dir) // which has the programs alone
-		}
-	}
+	b.tidy(err == nil && len(b.report.Wrong) == 0 && !b.keep)
 	if err != nil || !b.report.Met {
 		return 1
 	}

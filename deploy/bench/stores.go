@@ -49,8 +49,26 @@ func (b *bench) makeFolder(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a folder: %w", err)
 	}
-	b.folders = append(b.folders, dir)
+	if b.stores == inMemory {
+		b.folders = append(b.folders, dir)
+	}
 	return dir, nil
+}
+
+// tidy removes what the run has written, or all but logs and stores, and says where these are.
+func (b *bench) tidy(everything bool) {
+	if everything || b.stores == inMemory { // then the programs alone are there
+		_ = os.RemoveAll(b.dir) //nolint:gosec // MkdirTemp has named it
+	} else {
+		_, _ = fmt.Fprintln(b.log, "logs and stores are in", b.dir)
+	}
+	for _, dir := range b.folders {
+		if everything {
+			_ = os.RemoveAll(dir) //nolint:gosec // MkdirTemp has named it
+		} else {
+			_, _ = fmt.Fprintf(b.log, "logs and stores are in %s, and take memory until it is removed\n", dir)
+		}
+	}
 }
 
 // natsProcs is how many processors nats-server may use at once. Where it waits for the disk with its only one, nothing

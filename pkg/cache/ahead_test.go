@@ -56,26 +56,34 @@ func TestAhead(t *testing.T) {
 	})
 }
 
+// alike makes n values, each with its number in its key.
+func alike(key string, n int) map[string]agent {
+	values := map[string]agent{}
+	for i := range n {
+		values[fmt.Sprintf(key, i)] = agent{1}
+	}
+	return values
+}
+
+// wantAlike gets each, and waits until what that has begun is at its end.
+func wantAlike(t *testing.T, c *Cache[agent], values map[string]agent) {
+	t.Helper()
+	for key := range values {
+		wantValue(t, c, key, 1)
+	}
+	synctest.Wait()
+}
+
 // A thousand values that came in the same moment, as after a start, are asked for again one after the other.
 func TestAheadIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		values := map[string]agent{}
-		for i := range 1000 {
-			values[fmt.Sprintf("account-%d", i)] = agent{1}
-		}
-		src := newSource(values)
-		c := New("agents", ahead, nil, src.load)
-		all := func() {
-			for key := range values {
-				wantValue(t, c, key, 1)
-			}
-			synctest.Wait()
-		}
-		all()
-		asked := make([]int, 0, 11)
+		values := alike("account-%d", 1000)
+		c := New("agents", ahead, nil, newSource(values).load)
+		wantAlike(t, c, values)
+		asked := make([]int, 0, 10)
 		for range 10 {
 			time.Sleep(ahead.Ahead / 10)
-			all()
+			wantAlike(t, c, values)
 			asked = append(asked, int(c.Stats().Loads)-1000)
 		}
 		if asked[4] != 0 || asked[9] != 1000 {
@@ -92,19 +100,12 @@ func TestAheadIsSpread(t *testing.T) {
 // What shares the greater part of what is asked for is asked for together.
 func TestAheadTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		values := map[string]agent{}
-		for i := range 100 {
-			values[fmt.Sprintf("acme/%d", i)] = agent{1}
-		}
-		src := newSource(values)
+		values := alike("acme/%d", 100)
 		p := ahead
 		p.Together = func(key string) string { account, _, _ := strings.Cut(key, "/"); return account }
-		c := New("forms", p, nil, src.load)
+		c := New("forms", p, nil, newSource(values).load)
 		for range 100 {
-			for key := range values {
-				wantValue(t, c, key, 1)
-			}
-			synctest.Wait()
+			wantAlike(t, c, values)
 			if n := c.Stats().Loads; n != 100 && n != 200 {
 				t.Fatalf("%d of 100 were asked for anew, expected all or none", n-100)
 			}
