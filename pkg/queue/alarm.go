@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,30 +15,33 @@ import (
 
 // Wake sets the account's alarm clock, unless one is set that rings as early. It rings within a second of that time.
 func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
-	set, last, err := q.setAlarm(ctx, account, at, 0)
-	if set || err != nil {
-		return err
+	instead := uint64(0)
+	for {
+		set, last, err := q.setAlarm(ctx, account, at, instead)
+		if set || err != nil {
+			return err
+		}
+		if known, ok := q.alarms.of(account, last); ok && known.early(at) {
+			return nil
+		}
+		later, sequence, err := q.alarm(ctx, account)
+		if err != nil {
+			return err
+		}
+		known := ringing{sequence, later}
+		q.alarms.learn(account, known)
+		if sequence == 0 || known.early(at) { // it rang just now, or rings early enough
+			return nil
+		}
+		instead = sequence // and if somebody else sets it meanwhile, perhaps not as early, once more
 	}
-	if known, ok := q.alarms.of(account, last); ok && !known.After(at.Add(alarmStep)) {
-		return nil
-	}
-	later, sequence, err := q.alarm(ctx, account)
-	if err != nil {
-		return err
-	}
-	q.alarms.learn(account, sequence, later)
-	if !later.After(at.Add(alarmStep)) {
-		return nil
-	}
-	_, _, err = q.setAlarm(ctx, account, at, sequence) // not set: it rang, or somebody else set it
-	return err
 }
 
 // alarmStep is how much earlier an alarm must be for its sake to be set anew. Alarms count whole seconds.
 const alarmStep = time.Second
 
-// alarms remember when the alarm of each account rings that was read last: each held event would read it again. The zero
-// value knows none. Its methods may be called concurrently.
+// alarms remember when the alarm of each account rings that was set or read last: each held event would read it again. The
+// zero value knows none. Its methods may be called concurrently.
 type alarms struct {
 	mu  sync.Mutex
 	all map[string]ringing // guarded by mu; by account
@@ -48,43 +52,108 @@ type ringing struct {
 	at       time.Time
 }
 
-func (a *alarms) learn(account string, sequence uint64, at time.Time) {
+// early tells whether it rings as early as one for that time would, or nearly.
+func (r ringing) early(at time.Time) bool { return !r.at.After(at.Add(alarmStep)) }
+
+func (a *alarms) learn(account string, known ringing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
 		a.all = map[string]ringing{}
 	}
-	a.all[account] = ringing{sequence, at}
+	a.all[account] = known
 }
 
-// of gives when the alarm rings whose message has that sequence, if it is the one that was read.
-func (a *alarms) of(account string, sequence uint64) (time.Time, bool) {
+// of gives the alarm whose message has that sequence, if it is the one that is known.
+func (a *alarms) of(account string, sequence uint64) (ringing, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known, ok := a.all[account]
-	return known.at, ok && sequence != 0 && known.sequence == sequence
+	return known, ok && sequence != 0 && known.sequence == sequence
+}
+
+// early gives the alarm that is known, if it rings early enough for something that waits until then, and not yet. On the
+// verge of ringing it does not count: in a cluster it can be on its way already.
+func (a *alarms) early(account string, until, now time.Time) (ringing, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known, ok := a.all[account]
+	return known, ok && known.sequence != 0 && known.early(until) && known.at.After(now.Add(alarmStep))
+}
+
+// forget removes what is known, if it is that alarm.
+func (a *alarms) forget(account string, sequence uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all[account].sequence == sequence {
+		delete(a.all, account)
+	}
 }
 
 // setAlarm sets an alarm in the place of that one; 0 is none. It tells whether that was the last one, and if not, as far
 // as the server says it, which one is.
 func (q *Queue) setAlarm(ctx context.Context, account string, at time.Time, instead uint64) (set bool, last uint64, err error) {
-	err = q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(instead))
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		_, text, _ := strings.Cut(api.Description, ": ")
-		last, _ = strconv.ParseUint(text, 10, 64) // 0: it does not say
+	sequence, err := q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(instead))
+	for try := 0; busy(err) && try < busyTries; try++ {
+		if err := awaitReplicas(ctx); err != nil {
+			return false, 0, fmt.Errorf("set the alarm clock of account %q: %w", account, err)
+		}
+		sequence, err = q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(instead))
+	}
+	if last, other := anotherSequence(err); other {
 		return false, last, nil
 	}
 	if err != nil {
 		return false, 0, fmt.Errorf("set the alarm clock of account %q: %w", account, err)
 	}
+	q.alarms.learn(account, ringing{sequence, at.Truncate(time.Second)}) // alarms count whole seconds
 	return true, 0, nil
 }
 
-func (q *Queue) publishAlarm(ctx context.Context, account string, at time.Time, more ...jetstream.PublishOpt) error {
+// busy tells whether a replicated stream refused a message because another one that concerns the same subject is on its way
+// to the replicas: it does not know yet which is the last one.
+// https://github.com/nats-io/nats-server/blob/v2.15.2/server/jetstream_batching.go
+func busy(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant
+}
+
+const (
+	busyWait  = 5 * time.Millisecond // about what a message takes to the replicas
+	busyTries = 200                  // a second, about
+)
+
+// awaitReplicas waits for a message that is on its way, until ctx ends.
+func awaitReplicas(ctx context.Context) error {
+	timer := time.NewTimer(busyWait/2 + rand.N(busyWait)) //nolint:gosec // apart, which needs no secrecy
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// anotherSequence tells whether a message was refused because its subject, or the one that it names, has another last
+// message than was expected, and, as far as the server says it, which one.
+func anotherSequence(err error) (last uint64, other bool) {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
+		return 0, false
+	}
+	_, text, _ := strings.Cut(api.Description, ": ")
+	last, _ = strconv.ParseUint(text, 10, 64) // 0: it does not say
+	return last, true
+}
+
+func (q *Queue) publishAlarm(ctx context.Context, account string, at time.Time, more ...jetstream.PublishOpt) (sequence uint64, err error) {
 	schedule := []jetstream.PublishOpt{jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(runSubject(account))}
-	_, err := q.js.Publish(ctx, wakeSubject(account), []byte(account), append(schedule, more...)...)
-	return err
+	ack, err := q.js.Publish(ctx, wakeSubject(account), []byte(account), append(schedule, more...)...)
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
 }
 
 // WakeNow rings the account's alarm at once, whatever it was set to, if the account holds anything.
@@ -93,7 +162,7 @@ func (q *Queue) WakeNow(ctx context.Context, account string) error {
 	if err != nil || !holds {
 		return err
 	}
-	if err := q.publishAlarm(ctx, account, time.Now()); err != nil {
+	if _, err := q.publishAlarm(ctx, account, time.Now()); err != nil {
 		return fmt.Errorf("wake account %q: %w", account, err)
 	}
 	return nil

@@ -31,3 +31,6 @@ func (q *Queue) Alarm(ctx context.Context, account string) (time.Time, error) {
 func (q *Queue) EndAlarm(ctx context.Context, account string) error {
 	return q.hold.Purge(ctx, jetstream.WithPurgeSubject(wakeSubject(account)))
 }
+
+// Sent tells how many messages the client has sent.
+func (q *Queue) Sent() uint64 { return q.nc.Stats().OutMsgs }

@@ -20,7 +20,20 @@ func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error
 	if err != nil {
 		return fmt.Errorf("hold event: %w", err)
 	}
-	if _, err := q.js.Publish(ctx, holdSubject(e.Escalated, e.Account, e.Key()), body); err != nil {
+	subject := holdSubject(e.Escalated, e.Account, e.Key())
+	if set, ok := q.alarms.early(e.Account, until, time.Now()); ok {
+		_, err := q.js.Publish(ctx, subject, body, jetstream.WithExpectLastSequenceForSubject(set.sequence, wakeSubject(e.Account)))
+		if err == nil {
+			return nil // stored while that alarm was still set: in one message to the server instead of two
+		}
+		switch _, other := anotherSequence(err); {
+		case other:
+			q.alarms.forget(e.Account, set.sequence) // it rang, or somebody set another one
+		case !busy(err):
+			return fmt.Errorf("hold event: %w", err)
+		}
+	}
+	if _, err := q.js.Publish(ctx, subject, body); err != nil {
 		return fmt.Errorf("hold event: %w", err)
 	}
 	return q.Wake(ctx, e.Account, until)
