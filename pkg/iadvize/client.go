@@ -111,20 +111,35 @@ func (c *Client) query(ctx context.Context, document, operation string, variable
 			}
 			return c.unreachable("get an iAdvize token", err)
 		}
-		response, err := c.http.R().SetContext(ctx).SetAuthToken(access).
-			SetBody(map[string]any{"query": document, "operationName": operation, "variables": variables}).Post(c.endpoint())
-		if err != nil {
-			return c.unreachable("read from iAdvize", err)
-		}
-		if response.StatusCode() == http.StatusUnauthorized {
+		status, err := c.once(ctx, access, map[string]any{"query": document, "operationName": operation, "variables": variables}, into)
+		if status == http.StatusUnauthorized {
 			c.tokens.Refused(access)
 			if attempt == 0 {
 				continue
 			}
 		}
-		return c.decode(response, into)
+		return err
 	}
 	return nil
+}
+
+const turnedAway = "iAdvize refused the token"
+
+// once asks once. The status is 0 without an answer.
+func (c *Client) once(ctx context.Context, access string, body, into any) (status int, err error) {
+	var answer bounded.Answer
+	response, err := c.http.R().SetContext(ctx).SetAuthToken(access).SetBody(body).SetDoNotParseResponse(true).Post(c.endpoint())
+	if err == nil {
+		answer, err = bounded.Read(response)
+	}
+	if err != nil {
+		return 0, c.unreachable("read from iAdvize", err)
+	}
+	defer answer.Done()
+	if status = response.StatusCode(); status == http.StatusUnauthorized {
+		return status, c.refused(status, turnedAway)
+	}
+	return status, c.decode(response, answer.Bytes(), into)
 }
 
 func (c *Client) endpoint() string {
@@ -140,23 +155,23 @@ func (c *Client) endpoint() string {
 
 // decode reads data and errors whatever the status: errors of GraphQL come with 200 and with 400. It reads the answer once,
 // because conversations may be long: data of another form than into fails only when nothing else is wrong.
-func (c *Client) decode(response *resty.Response, into any) error {
+func (c *Client) decode(response *resty.Response, body []byte, into any) error {
 	answer := struct {
 		Data   any            `json:"data"`
 		Errors []graphQLError `json:"errors"`
 	}{Data: into}
-	err := json.Unmarshal(response.Body(), &answer)
+	err := json.Unmarshal(body, &answer)
 	status := response.StatusCode()
 	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return c.refused(status, "iAdvize refused the token")
+	case status == http.StatusForbidden:
+		return c.refused(status, turnedAway)
 	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || err != nil && !ofData(err):
 		return c.trouble("read from iAdvize", response)
 	case len(answer.Errors) > 0:
 		return c.judge(answer.Errors, status)
 	case status != http.StatusOK:
 		return c.trouble("read from iAdvize", response)
-	case err != nil || reflect.ValueOf(into).Elem().IsZero() && !hasData(response.Body()):
+	case err != nil || reflect.ValueOf(into).Elem().IsZero() && !hasData(body):
 		return &ticket.Failure{
 			Trouble: ticket.TroubleAccount, Gate: c.gate, Reason: ticket.ReasonConversationNotFound, Err: errSchema,
 			Detail: ticket.Detail{Message: "iAdvize's answer has another form than the query expects", Status: status},

@@ -102,6 +102,9 @@ var packers = sync.Pool{New: func() any {
 	return w
 }}
 
+// unpackers are used again, too: each takes 40 kB.
+var unpackers = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
 // MarshalJSON writes the list packed.
 func (r roster) MarshalJSON() ([]byte, error) {
 	var packed bytes.Buffer
@@ -120,7 +123,10 @@ func (r *roster) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}
-	content, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(in.Packed)), maxRoster+1))
+	unpacker := unpackers.Get()
+	defer unpackers.Put(unpacker)
+	_ = unpacker.(flate.Resetter).Reset(bytes.NewReader(in.Packed), nil)          //nolint:forcetypeassert // says compress/flate; it never fails
+	content, err := io.ReadAll(io.LimitReader(unpacker.(io.Reader), maxRoster+1)) //nolint:forcetypeassert // the pool holds nothing else
 	if err != nil {
 		return fmt.Errorf("unpack the list of agents: %w", err)
 	}

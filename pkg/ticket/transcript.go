@@ -24,16 +24,25 @@ func Transcript(messages []Message, words Speakers, zone *time.Location) []strin
 			part.Reset()
 		}
 	}
+	// The text has a paragraph of its own, so that it runs from right to left where it must, whatever the name is.
+	const before, between, after = "<p>", `</p><p dir="auto">`, "</p>"
+	room := 0
+	for _, m := range messages {
+		room += len(m.Name) + len(m.Text) + 3*len(between) + len("(2006-01-02 15:04:05)")
+	}
+	part.Grow(min(room, MaxComment)) // about what there will be: to grow step by step takes twice the memory
 	for _, m := range messages {
 		head := m.head(words, zone)
-		// The text has a paragraph of its own, so that it runs from right to left where it must, whatever the name is.
-		before, after := "<p>"+head+`</p><p dir="auto">`, "</p>"
-		for _, piece := range m.body(MaxComment - len(before) - len(after)) {
-			line := before + piece + after
-			if part.Len()+len(line) > MaxComment {
+		around := len(before) + len(head) + len(between) + len(after)
+		for _, piece := range m.body(MaxComment - around) {
+			if part.Len()+around+len(piece) > MaxComment {
 				flush()
 			}
-			part.WriteString(line)
+			part.WriteString(before)
+			part.WriteString(head)
+			part.WriteString(between)
+			part.WriteString(piece)
+			part.WriteString(after)
 		}
 	}
 	flush()

@@ -79,47 +79,57 @@ type request struct {
 
 // do calls, and once more with another token when OAuth's is refused.
 func (c *Client) do(ctx context.Context, r request, into any) error {
-	for attempt := 0; ; attempt++ {
-		call, access, err := c.authorised(ctx)
-		if err != nil {
-			return err
-		}
-		if r.body != nil {
-			call.SetBody(r.body)
-		}
-		if r.key != "" {
-			// Written otherwise than the standard library writes it: of a request with that header it believes that it may
-			// send it again unseen when a connection breaks, and then a refusal of the second one hides a ticket that the
-			// first one made. https://pkg.go.dev/net/http#Transport
-			call.SetHeaderVerbatim("idempotency-key", r.key)
-		}
-		answered, err := c.take(ctx, r)
-		if err != nil {
-			return err
-		}
-		response, err := call.SetQueryParamsFromValues(r.query).Execute(r.method, r.path)
-		if err != nil {
-			answered(0, nil)
-			return c.lost(r, err)
-		}
-		status := response.StatusCode()
-		var p problem
-		if status < 200 || status > 299 {
-			p = readProblem(response.Body())
-		}
-		answered(spent(status, p), response.Header())
-		if status == http.StatusUnauthorized && c.tokens != nil && attempt == 0 {
-			c.tokens.Refused(access)
-			continue
-		}
-		if status < 200 || status > 299 {
-			return c.failure(r, status, p, response)
-		}
-		if err := json.Unmarshal(response.Body(), into); err != nil {
-			return c.failure(r, 0, problem{}, response)
-		}
-		return nil
+	refused, err := c.once(ctx, r, into)
+	if refused != "" {
+		c.tokens.Refused(refused)
+		_, err = c.once(ctx, r, into)
 	}
+	return err
+}
+
+// once calls once. It gives the token of OAuth that was refused, if that is what failed.
+func (c *Client) once(ctx context.Context, r request, into any) (refused string, err error) {
+	call, access, err := c.authorised(ctx)
+	if err != nil {
+		return "", err
+	}
+	if r.body != nil {
+		call.SetBody(r.body)
+	}
+	if r.key != "" {
+		// Written otherwise than the standard library writes it: of a request with that header it believes that it may
+		// send it again unseen when a connection breaks, and then a refusal of the second one hides a ticket that the
+		// first one made. https://pkg.go.dev/net/http#Transport
+		call.SetHeaderVerbatim("idempotency-key", r.key)
+	}
+	answered, err := c.take(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	var answer bounded.Answer
+	response, err := call.SetQueryParamsFromValues(r.query).SetDoNotParseResponse(true).Execute(r.method, r.path)
+	if err == nil {
+		answer, err = bounded.Read(response)
+	}
+	if err != nil {
+		answered(0, nil)
+		return "", c.lost(r, err)
+	}
+	defer answer.Done()
+	status := response.StatusCode()
+	if status < 200 || status > 299 {
+		p := readProblem(answer.Bytes())
+		answered(spent(status, p), response.Header())
+		if status == http.StatusUnauthorized {
+			refused = access
+		}
+		return refused, c.failure(r, status, p, response)
+	}
+	answered(spent(status, problem{}), response.Header())
+	if err := json.Unmarshal(answer.Bytes(), into); err != nil {
+		return "", c.failure(r, 0, problem{}, response)
+	}
+	return "", nil
 }
 
 func (c *Client) authorised(ctx context.Context) (*resty.Request, string, error) {
