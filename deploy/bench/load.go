@@ -43,9 +43,16 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 	slots := make(chan struct{}, inFlight)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ready := make([]simiadvize.Conversation, n) // before: to think them up takes the processors from what is measured
+	ready, hooks := make([]simiadvize.Conversation, n), make([]webhook, n) // before: to think them up takes the processors from what is measured
 	for i := range ready {
 		ready[i] = r.conversation(l.generator, l.choose(i))
+		if !r.ingest {
+			continue
+		}
+		var err error
+		if hooks[i], err = r.webhookOf(ctx, ready[i]); err != nil {
+			return nil, err
+		}
 	}
 	measured := l.begin != nil
 	if measured {
@@ -84,7 +91,7 @@ func (r *rig) send(ctx context.Context, l load) ([]sent, error) {
 				err = r.iadvize.Add(c)
 			}
 			if err == nil {
-				err = r.store(ctx, at, c)
+				err = r.store(ctx, at, c, hooks[i])
 			}
 			if err != nil {
 				cancel(err)
@@ -112,8 +119,12 @@ func (r *rig) prepare(ctx context.Context, all []simiadvize.Conversation) error 
 	return nil
 }
 
-func (r *rig) store(ctx context.Context, at int, c simiadvize.Conversation) error {
+func (r *rig) store(ctx context.Context, at int, c simiadvize.Conversation, hook webhook) error {
 	if r.ingest {
+		if r.lines.post(ctx, hook) {
+			return nil
+		}
+		// What is refused comes again, as iAdvize sends it.
 		d := r.iadvize.Send(ctx, simiadvize.Webhook{URL: r.webhookAddress(), Secret: worldSecret}, r.iadvize.ClosedEvent(c))
 		if !d.Accepted {
 			return fmt.Errorf("webhook of conversation %s: not accepted after %d attempts, the last with status %d", c.ID, d.Attempts, d.Status)

@@ -46,6 +46,7 @@ type rig struct {
 	workers       []*stand.Process
 	ingestProcess *stand.Process
 	queue         *queue.Queue
+	lines         lines // to ingest
 
 	product                context.Context //nolint:containedctx // the life of the processes, which are started at several places
 	endProduct, endServers context.CancelFunc
@@ -56,7 +57,7 @@ type rig struct {
 
 // openRig starts the servers and opens the queue. Workers and ingest are started by start.
 func openRig(ctx context.Context, n nature, p platform, dir string) (r *rig, err error) {
-	r = &rig{platform: p, dir: dir}
+	r = &rig{platform: p, dir: dir, lines: newLines()}
 	servers, endServers := context.WithCancel(context.WithoutCancel(ctx))
 	product, endProduct := context.WithCancel(context.WithoutCancel(ctx))
 	r.product, r.endProduct, r.endServers = product, endProduct, endServers
@@ -188,6 +189,7 @@ func (r *rig) crashed() int {
 }
 
 func (r *rig) close() {
+	r.lines.close()
 	r.endProduct()
 	for _, p := range r.processes() {
 		<-p.Done()

@@ -90,6 +90,28 @@ func (s *Server) Send(ctx context.Context, hook Webhook, e Event) Delivery {
 	return d
 }
 
+// Request is what Send posts at its first attempt, for who posts it in another way.
+func (s *Server) Request(ctx context.Context, hook Webhook, e Event) (*http.Request, error) {
+	body, err := s.body(e)
+	if err != nil {
+		return nil, err
+	}
+	return hook.request(ctx, body, uuid.NewString())
+}
+
+func (h Webhook) request(ctx context.Context, body []byte, correlation string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("webhook request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	// The documentation writes the names in lower case; HTTP/1.1 here sends them as Go spells them, which is the same name.
+	req.Header.Set("x-iadvize-delivery", uuid.NewString())
+	req.Header.Set("x-iadvize-correlationid", correlation)
+	req.Header.Set("x-iadvize-signature", Sign(h.Secret, body))
+	return req, nil
+}
+
 // pauseBefore reports whether a retry is due after d.
 func (s *Server) pauseBefore(ctx context.Context, d time.Duration) bool {
 	return s.pause(ctx, d) && ctx.Err() == nil
@@ -99,16 +121,11 @@ func (s *Server) pauseBefore(ctx context.Context, d time.Duration) bool {
 func (s *Server) attempt(ctx context.Context, hook Webhook, body []byte, correlation string, d *Delivery) bool {
 	d.Attempts++
 	d.Status, d.Body, d.Error = 0, "", ""
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, hook.URL, bytes.NewReader(body))
+	req, err := hook.request(ctx, body, correlation)
 	if err != nil {
-		d.Error = fmt.Sprintf("webhook request: %v", err)
+		d.Error = err.Error()
 		return false
 	}
-	req.Header.Set("Content-Type", "application/json")
-	// The documentation writes the names in lower case; HTTP/1.1 here sends them as Go spells them, which is the same name.
-	req.Header.Set("x-iadvize-delivery", uuid.NewString())
-	req.Header.Set("x-iadvize-correlationid", correlation)
-	req.Header.Set("x-iadvize-signature", Sign(hook.Secret, body))
 	resp, err := s.sender.Do(req)
 	if err != nil {
 		d.Error = fmt.Sprintf("post webhook: %v", err)
