@@ -40,7 +40,6 @@ func (w *Worker) run(fetch, work context.Context, run queue.Run) {
 		w.again(work, run)
 		return
 	}
-	defer w.end(run.Account)
 	stop := queue.KeepWorking(run)
 	w.spread(fetch, run.Account)
 	next, err := w.drain(fetch, work, run.Account)
@@ -57,6 +56,7 @@ func (w *Worker) run(fetch, work context.Context, run queue.Run) {
 		w.log.Warn().Err(err).Str("account", run.Account).Msg("cannot work off the held events; trying again")
 		_ = run.GiveBack()
 	}
+	w.end(settle, run.Account, next)
 }
 
 // spread waits for a part of a second before an account in trouble is looked at. Alarms ring at whole seconds: those of all
@@ -76,17 +76,30 @@ func (w *Worker) spread(ctx context.Context, account string) {
 func (w *Worker) begin(account string) bool {
 	w.runMu.Lock()
 	defer w.runMu.Unlock()
-	if w.running[account] {
+	if _, runs := w.running[account]; runs {
+		w.running[account] = true
 		return false
 	}
-	w.running[account] = true
+	w.running[account] = false
 	return true
 }
 
-func (w *Worker) end(account string) {
+// end lets the next run of an account begin. An alarm that rang meanwhile was put off: it may have been the one that the run
+// relied on, which it found set, and which rang before the run had ended.
+func (w *Worker) end(ctx context.Context, account string, next time.Time) {
 	w.runMu.Lock()
-	defer w.runMu.Unlock()
+	rang := w.running[account]
 	delete(w.running, account)
+	w.runMu.Unlock()
+	if !rang {
+		return
+	}
+	if next.IsZero() {
+		next = w.now()
+	}
+	if err := w.queue.Wake(ctx, account, next); err != nil {
+		w.log.Debug().Err(err).Str("account", account).Msg("cannot wake the account early; its alarm still rings")
+	}
 }
 
 // again moves a second alarm of an account to after the run in progress.

@@ -37,7 +37,7 @@ type Worker struct {
 	ended chan struct{} // closed when nothing is received any more
 
 	runMu   sync.Mutex
-	running map[string]bool // guarded by runMu; accounts whose held events are worked off here
+	running map[string]bool // guarded by runMu; accounts whose held events are worked off here, and whether another alarm rang meanwhile
 }
 
 // New makes a worker. The meter may be nil.
