@@ -87,6 +87,7 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	b.report.figure("webhooks that were not accepted at once", float64(r.refused.Load()), "")
 	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }

@@ -124,7 +124,8 @@ func (r *rig) store(ctx context.Context, at int, c simiadvize.Conversation, hook
 		if r.lines.post(ctx, hook) {
 			return nil
 		}
-		// What is refused comes again, as iAdvize sends it.
+		// What is refused comes again, as iAdvize sends it, but for its first pause.
+		r.refused.Add(1)
 		d := r.iadvize.Send(ctx, simiadvize.Webhook{URL: r.webhookAddress(), Secret: worldSecret}, r.iadvize.ClosedEvent(c))
 		if !d.Accepted {
 			return fmt.Errorf("webhook of conversation %s: not accepted after %d attempts, the last with status %d", c.ID, d.Attempts, d.Status)

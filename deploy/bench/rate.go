@@ -82,6 +82,7 @@ func (s *rate) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	b.report.figure("webhooks that were not accepted at once", float64(r.refused.Load()), "")
 	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"passerelle/deploy/stand"
@@ -46,7 +47,8 @@ type rig struct {
 	workers       []*stand.Process
 	ingestProcess *stand.Process
 	queue         *queue.Queue
-	lines         lines // to ingest
+	lines         lines        // to ingest
+	refused       atomic.Int64 // webhooks that were not accepted at first
 
 	product                context.Context //nolint:containedctx // the life of the processes, which are started at several places
 	endProduct, endServers context.CancelFunc

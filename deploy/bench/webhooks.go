@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 
 	"passerelle/pkg/sim/simiadvize"
@@ -61,7 +63,10 @@ func (l lines) post(ctx context.Context, w webhook) (accepted bool) {
 	case kept := <-l:
 		if kept.host != w.host {
 			_ = kept.Close()
-		} else if status := l.on(kept, w); status != 0 {
+			break
+		}
+		status, err := l.on(ctx, kept, w)
+		if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
 			return status/100 == 2
 		}
 	default:
@@ -70,22 +75,24 @@ func (l lines) post(ctx context.Context, w webhook) (accepted bool) {
 	if err != nil {
 		return false
 	}
-	return l.on(&line{fresh, w.host, bufio.NewReader(fresh)}, w)/100 == 2
+	status, _ := l.on(ctx, &line{fresh, w.host, bufio.NewReader(fresh)}, w)
+	return status/100 == 2
 }
 
-// on posts it on a line, which is kept if it can be used again. It gives the status of the answer, 0 without one.
-func (l lines) on(line *line, w webhook) (status int) {
+// on posts it on a line, which is kept if it can be used again.
+func (l lines) on(ctx context.Context, line *line, w webhook) (status int, err error) {
+	hurry := context.AfterFunc(ctx, func() { _ = line.SetDeadline(time.Now()) })
 	status, again, err := line.exchange(w.text)
-	if err != nil || !again {
+	if !hurry() || err != nil || !again {
 		_ = line.Close()
-		return status
+		return status, err
 	}
 	select {
 	case l <- line:
 	default:
 		_ = line.Close()
 	}
-	return status
+	return status, nil
 }
 
 // exchange sends a request, reads the answer, and tells whether the line can be used again.

@@ -16,7 +16,12 @@ import (
 // Wake sets the account's alarm clock, unless one is set that rings as early. It rings within a second of that time.
 func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
 	instead := uint64(0)
-	for {
+	for try := 0; ; try++ {
+		if try > 1 { // others set it at the same time
+			if err := awaitReplicas(ctx); err != nil {
+				return fmt.Errorf("set the alarm clock of account %q: %w", account, err)
+			}
+		}
 		set, last, err := q.setAlarm(ctx, account, at, instead)
 		if set || err != nil {
 			return err
@@ -72,8 +77,8 @@ func (a *alarms) of(account string, sequence uint64) (ringing, bool) {
 	return known, ok && sequence != 0 && known.sequence == sequence
 }
 
-// early gives the alarm that is known, if it rings early enough for something that waits until then, and not yet. On the
-// verge of ringing it does not count: in a cluster it can be on its way already.
+// early gives the alarm that is known, if it rings early enough for something that waits until then, and not yet: else to
+// look whether it is still set would be in vain.
 func (a *alarms) early(account string, until, now time.Time) (ringing, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

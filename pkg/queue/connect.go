@@ -66,7 +66,8 @@ type Queue struct {
 	lanes     jetstream.KeyValue
 	replicas  int
 
-	alarms alarms
+	alarms    alarms
+	holdAlone bool // what is held has no replicas, or had none when the queue was opened
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams, buckets and consumers. Settings
@@ -183,6 +184,7 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 			return setUpFailed("stream "+s.config.Name, err)
 		}
 	}
+	q.holdAlone = q.hold.CachedInfo().Config.Replicas <= 1
 	for _, b := range []struct {
 		config jetstream.KeyValueConfig
 		into   *jetstream.KeyValue

@@ -15,23 +15,25 @@ import (
 // Hold keeps an event until its account is well again, and sets the account's alarm clock unless one rings as early. An
 // event that is known to be an escalation waits ahead of the others. When it returns without an error, both are on the
 // disk.
+//
+// The alarm that is known is looked at in the same message, where the stream has no replicas. With replicas the leader looks
+// before the others have confirmed: one message of an account could be on its way at a time, and would not see that the
+// alarm is about to ring. https://github.com/nats-io/nats-server/blob/v2.15.2/server/jetstream_batching.go
 func (q *Queue) Hold(ctx context.Context, e ticket.Event, until time.Time) error {
 	body, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("hold event: %w", err)
 	}
 	subject := holdSubject(e.Escalated, e.Account, e.Key())
-	if set, ok := q.alarms.early(e.Account, until, time.Now()); ok {
+	if set, ok := q.alarms.early(e.Account, until, time.Now()); ok && q.holdAlone {
 		_, err := q.js.Publish(ctx, subject, body, jetstream.WithExpectLastSequenceForSubject(set.sequence, wakeSubject(e.Account)))
 		if err == nil {
 			return nil // stored while that alarm was still set: in one message to the server instead of two
 		}
-		switch _, other := anotherSequence(err); {
-		case other:
-			q.alarms.forget(e.Account, set.sequence) // it rang, or somebody set another one
-		case !busy(err):
+		if _, other := anotherSequence(err); !other {
 			return fmt.Errorf("hold event: %w", err)
 		}
+		q.alarms.forget(e.Account, set.sequence) // it rang, or somebody set another one
 	}
 	if _, err := q.js.Publish(ctx, subject, body); err != nil {
 		return fmt.Errorf("hold event: %w", err)
