@@ -11,11 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/rs/zerolog"
 
 	"passerelle/ingest"
-	"passerelle/pkg/queue"
 	"passerelle/pkg/sim/simiadvize"
 	"passerelle/pkg/sim/simzendesk"
 	"passerelle/pkg/sim/traffic"
@@ -30,7 +28,12 @@ type demoCommand struct {
 	Seed  int64         `default:"1" help:"Same seed, same conversations."`
 }
 
+// settleLimit is how long the demonstration waits in the end for what came in.
 const settleLimit = 2 * time.Minute
+
+// demoLimit is how many calls a minute each simulated account allows, as Zendesk's high volume add-on does: more than the
+// usual traffic needs. https://developer.zendesk.com/api-reference/introduction/rate-limits/
+const demoLimit = 2500
 
 // Run runs the demonstration until its time is over or the first signal.
 func (c demoCommand) Run(ctx context.Context, std streams) error {
@@ -46,7 +49,7 @@ func (c demoCommand) Run(ctx context.Context, std streams) error {
 	if !std.json {
 		d.welcome(std)
 	}
-	sum, err := d.run(ctx, c)
+	sum, err := d.run(ctx, c, std)
 	if err != nil {
 		return err
 	}
@@ -96,7 +99,7 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	d.done.add(func() { _ = os.RemoveAll(dir) })
-	d.zendesk = simzendesk.New(simzendesk.Config{Seed: c.Seed})
+	d.zendesk = simzendesk.New(simzendesk.Config{Seed: c.Seed, RequestsPerMinute: demoLimit})
 	w := buildWorld(d.zendesk, c.Sites)
 	zendeskURL, err := d.simulate(d.zendesk, func() { _ = d.zendesk.Close() })
 	if err != nil {
@@ -164,37 +167,8 @@ In another terminal, with what runs here:
 `, d.service.address("ingest"), d.service.address("console"), d.service.DataDir, d.config)
 }
 
-// summary is how the demonstration went.
-type summary struct {
-	Conversations int   `json:"conversations"`
-	Tickets       int   `json:"tickets"`
-	Archived      int   `json:"archived"`
-	Escalated     int   `json:"escalated"`
-	Skipped       int   `json:"skipped"`
-	DeadLetters   int   `json:"dead_letters"`
-	Doubled       int   `json:"doubled"`
-	Lost          int   `json:"lost"`
-	FirstTicketMS int64 `json:"first_ticket_ms"` // from the start of the process
-
-	reasons map[ticket.Reason]int
-}
-
-func (s summary) print(std streams) {
-	rows := []table.Row{
-		{"Conversations that ended", s.Conversations}, {"Tickets", s.Tickets}, {"  archived, solved", s.Archived}, {"  escalated, open", s.Escalated},
-		{"Skipped", s.Skipped}, {"Dead letters", s.DeadLetters},
-	}
-	for _, reason := range ticket.Reasons() {
-		if n := s.reasons[reason]; n > 0 {
-			rows = append(rows, table.Row{"  " + string(reason), n})
-		}
-	}
-	rows = append(rows, table.Row{"Doubled", s.Doubled}, table.Row{"Lost", s.Lost}, table.Row{"First ticket after", fmt.Sprintf("%d ms", s.FirstTicketMS)})
-	printTable(std, table.Row{"Summary", ""}, rows)
-}
-
 // run lets the traffic in for the wanted time, waits until all of it is settled, and counts.
-func (d *demo) run(ctx context.Context, c demoCommand) (summary, error) {
+func (d *demo) run(ctx context.Context, c demoCommand, std streams) (summary, error) {
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx)) // the service outlives the traffic
 	var parts sync.WaitGroup
 	var serveErr error
@@ -205,6 +179,9 @@ func (d *demo) run(ctx context.Context, c demoCommand) (summary, error) {
 	}
 	trafficErr := d.traffic.Run(producing)
 	stop()
+	if !std.json {
+		_, _ = fmt.Fprintf(std.err, "No more conversations end now. Waiting until those that ended are settled, %s at most.\n", settleLimit)
+	}
 	settled, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
 	sum, err := d.settle(settled)
@@ -212,67 +189,4 @@ func (d *demo) run(ctx context.Context, c demoCommand) (summary, error) {
 	parts.Wait()
 	sum.FirstTicketMS = d.first.after.Milliseconds()
 	return sum, errors.Join(trafficErr, err, serveErr)
-}
-
-// settle waits until each accepted conversation has its ticket, its dead letter, or was skipped. It counts once more when
-// its time is over, so that there is a summary then, too.
-func (d *demo) settle(ctx context.Context) (summary, error) {
-	accepted := d.traffic.Accepted()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		over := ctx.Err() != nil
-		sum, err := d.count(context.WithoutCancel(ctx), accepted)
-		if err != nil || sum.Lost == 0 || over {
-			return sum, err
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
-}
-
-func (d *demo) count(ctx context.Context, accepted []string) (summary, error) {
-	sum := summary{Conversations: len(accepted), reasons: map[ticket.Reason]int{}}
-	dead := map[string]bool{}
-	err := d.service.queue.DeadLetters(ctx, queue.Filter{}, func(b queue.Buried) error {
-		if b.Event.Kind == ticket.KindClosed {
-			dead[b.ConversationID] = true
-		}
-		sum.DeadLetters++
-		sum.reasons[b.Reason]++
-		return nil
-	})
-	if err != nil {
-		return sum, err
-	}
-	for _, id := range accepted {
-		made := 0
-		for _, a := range d.zendesk.Accounts() {
-			for _, t := range a.TicketByExternalID(ticket.ExternalID(id)) {
-				made++
-				if t.Status == ticket.StatusSolved {
-					sum.Archived++
-				} else {
-					sum.Escalated++
-				}
-			}
-		}
-		sum.Tickets += made
-		sum.Doubled += max(made-1, 0)
-		if made > 0 || dead[id] {
-			continue
-		}
-		entry, _, err := d.service.queue.Look(ctx, ticket.JobOf(id))
-		if err != nil {
-			return sum, err
-		}
-		if entry.State == queue.StateSkipped {
-			sum.Skipped++
-		} else {
-			sum.Lost++
-		}
-	}
-	return sum, nil
 }

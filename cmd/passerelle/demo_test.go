@@ -5,6 +5,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"passerelle/pkg/ticket"
 )
 
 func TestADemonstrationThatRunsOutOfTimeCountsAllTheSame(t *testing.T) {
@@ -19,5 +21,23 @@ func TestADemonstrationThatRunsOutOfTimeCountsAllTheSame(t *testing.T) {
 	sum, err := d.settle(over)
 	if err != nil || sum.Conversations != 0 {
 		t.Errorf("settle = %+v, %v; want a summary of no conversations", sum, err)
+	}
+}
+
+// What waits for an account that is paused, or has no calls left, is not lost.
+func TestADemonstrationTellsWhatWaitsFromWhatIsLost(t *testing.T) {
+	var out, log bytes.Buffer
+	d, err := openDemo(t.Context(), demoCommand{Rate: 1, Sites: 1, Seed: 1}, streams{out: &out, err: &log}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.done.run()
+	held := ticket.Event{ID: "e1", Kind: ticket.KindClosed, ConversationID: "c1", Site: "site-1", Account: "demo-1", ReceivedAt: time.Now()}
+	if err := d.service.queue.Hold(t.Context(), held, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := d.waiting(t.Context(), summary{Lost: 2, open: []string{"c1", "c2"}})
+	if err != nil || sum.Waiting != 1 || sum.Lost != 1 {
+		t.Errorf("waiting = %+v, %v; want one that waits and one that is lost", sum, err)
 	}
 }
