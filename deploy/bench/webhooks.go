@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"syscall"
 	"time"
 
@@ -30,15 +29,11 @@ func (r *rig) webhookOf(ctx context.Context, c simiadvize.Conversation) (webhook
 	if err != nil {
 		return webhook{}, err
 	}
-	to, err := url.Parse(hook.URL)
-	if err != nil {
-		return webhook{}, fmt.Errorf("read ingest's address: %w", err)
-	}
 	var text bytes.Buffer
 	if err := request.Write(&text); err != nil {
 		return webhook{}, fmt.Errorf("write a webhook: %w", err)
 	}
-	return webhook{to.Host, text.Bytes()}, nil
+	return webhook{request.URL.Host, text.Bytes()}, nil
 }
 
 // webhookTime bounds the way of a webhook, as the simulator's own does.

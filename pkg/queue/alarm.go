@@ -98,12 +98,15 @@ func (a *alarms) forget(account string, sequence uint64) {
 // setAlarm sets an alarm in the place of that one; 0 is none. It tells whether that was the last one, and if not, as far
 // as the server says it, which one is.
 func (q *Queue) setAlarm(ctx context.Context, account string, at time.Time, instead uint64) (set bool, last uint64, err error) {
-	sequence, err := q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(instead))
-	for try := 0; busy(err) && try < busyTries; try++ {
+	var sequence uint64
+	for try := 0; ; try++ {
+		sequence, err = q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(instead))
+		if !busy(err) || try == busyTries {
+			break
+		}
 		if err := awaitReplicas(ctx); err != nil {
 			return false, 0, fmt.Errorf("set the alarm clock of account %q: %w", account, err)
 		}
-		sequence, err = q.publishAlarm(ctx, account, at, jetstream.WithExpectLastSequencePerSubject(instead))
 	}
 	if last, other := anotherSequence(err); other {
 		return false, last, nil
