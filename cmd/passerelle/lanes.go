@@ -212,7 +212,7 @@ func (c lanesResumeCommand) Run(ctx context.Context, std streams) error {
 		case l.State != queue.LaneOpen:
 			return fmt.Sprintf("%s is resumed, and %s: %s. %d of its events wait, and are worked off when it is well.", l.Account, l.State, whyLane(l.Lane), l.Held)
 		default:
-			return fmt.Sprintf("%s is resumed: %d events that wait are worked off now, escalated ones first.", l.Account, l.Held)
+			return fmt.Sprintf("%s is resumed: %d events that wait are worked off now, those known to be escalations first.", l.Account, l.Held)
 		}
 	})
 }
