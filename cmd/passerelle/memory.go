@@ -15,12 +15,18 @@ import (
 // tickets takes. With 400 it is half as often, for 100 MB more. https://go.dev/doc/gc-guide
 const heapGrowth = 400
 
-// collectSeldom sets how often memory is collected: seldom, but as often as it takes to stay under nine tenths of the container's
-// limit, if it has one. GOGC and GOMEMLIMIT go before it.
-func collectSeldom(log zerolog.Logger) {
+// collectSeldom lets memory be collected seldom, unless GOGC says how often. It is for what runs for long, once it has begun:
+// to read the configuration of 5,000 sites takes hundreds of megabytes, which are given back.
+func collectSeldom() {
+	debug.FreeOSMemory()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
+}
+
+// limitMemory lets memory be collected as often as it takes to stay under nine tenths of the container's limit, if it has one.
+// GOMEMLIMIT goes before it.
+func limitMemory(log zerolog.Logger) {
 	for _, name := range []string{"GOMEMLIMIT", "AUTOMEMLIMIT"} {
 		if os.Getenv(name) == "" {
 			_ = os.Unsetenv(name) // set to nothing, as by ${GOMEMLIMIT:-} in a docker-compose.yml, it would keep memlimit from its work

@@ -39,7 +39,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 		return err
 	}
 	warnOfUnknown(log)
-	collectSeldom(log)
+	limitMemory(log)
 	for _, role := range c.Roles {
 		if !slices.Contains([]string{"ingest", "worker", "console"}, role) {
 			return usageError{fmt.Errorf("--roles: %q is none of ingest, worker, console", role)}
@@ -51,6 +51,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
+	collectSeldom()
 	return s.run(ctx)
 }
 

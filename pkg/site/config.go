@@ -120,9 +120,8 @@ func Parse(name string, content []byte) (*Config, error) {
 	if err := yaml.UnmarshalWithOptions(content, &f, yaml.Strict()); err != nil {
 		return nil, problemOf(name, err)
 	}
-	sum := sha256.Sum256(content)
 	config := &Config{
-		Revision: hex.EncodeToString(sum[:8]), IAdvize: f.IAdvize, Zendesk: f.Zendesk,
+		Revision: revisionOf(content), IAdvize: f.IAdvize, Zendesk: f.Zendesk,
 		Sites: map[string]ticket.Site{}, byProject: map[project]string{},
 	}
 	check.connections(config)
@@ -133,6 +132,12 @@ func Parse(name string, content []byte) (*Config, error) {
 		check.fail("sites", "expected at least one site")
 	}
 	return config, errors.Join(check.problems...)
+}
+
+// revisionOf names what stands in a file.
+func revisionOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8])
 }
 
 // tooDeep gives the line at which more than maxDepth lists or maps are open, or 0. The parser's memory grows with the

@@ -181,6 +181,27 @@ func TestWatch(t *testing.T) {
 	<-done
 }
 
+// After a start the file in force is not read once more: that of thousands of sites takes hundreds of megabytes.
+func TestTheFileInForceIsNotParsedAgain(t *testing.T) {
+	const broken = "sites: ["
+	path := filepath.Join(t.TempDir(), "passerelle.yaml")
+	if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		revision string
+		told     int
+	}{{"another", 1}, {revisionOf([]byte(broken)), 0}} {
+		d := NewDirectory(&Config{Revision: c.revision}, nil, nil)
+		told := 0
+		d.file.Store(&watchedFile{path: path, seen: fileStamp{size: -1}, changed: func(*Config, error) { told++ }})
+		d.look()
+		if told != c.told {
+			t.Errorf("with revision %s in force: told %d times, expected %d", c.revision, told, c.told)
+		}
+	}
+}
+
 func TestASiteIsKeptUnderItsOwnRevisionOnly(t *testing.T) {
 	parse := func(text string) *Config {
 		config, err := Parse("x.yaml", []byte(text))

@@ -18,7 +18,7 @@ import (
 // schema has, too. The decoder alone would stop at the first error and not say where it is, cut 12.5 down to 12, and
 // take a 0 for a key that was left out.
 func (c *checker) shape(node ast.Node, want reflect.Type) {
-	s := &shape{checker: c, anchors: map[string]ast.Node{}, seen: map[seenShape]bool{}}
+	s := &shape{checker: c, anchors: map[string]ast.Node{}, seen: map[seenShape]bool{}, known: map[reflect.Type]map[string]reflect.StructField{}}
 	s.look("", node, want, "")
 }
 
@@ -27,6 +27,7 @@ type shape struct {
 
 	anchors map[string]ast.Node
 	seen    map[seenShape]bool // an alias may stand in many places, or inside of itself
+	known   map[reflect.Type]map[string]reflect.StructField
 }
 
 type seenShape struct {
@@ -88,10 +89,7 @@ func (s *shape) names(key string, node ast.Node, want reflect.Type) {
 
 // keys looks at each key of a map with known ones.
 func (s *shape) keys(key string, node ast.Node, want reflect.Type) {
-	known := map[string]reflect.StructField{}
-	for field := range want.Fields() {
-		known[field.Tag.Get("yaml")] = field
-	}
+	known := s.knownKeys(want)
 	for _, pair := range s.pairs(key, node) {
 		field, ok := known[pair.name]
 		if pair.merged {
@@ -104,6 +102,19 @@ func (s *shape) keys(key string, node ast.Node, want reflect.Type) {
 		}
 		s.look(under(key, pair.name), pair.value, field.Type, field.Tag)
 	}
+}
+
+// knownKeys gives the keys of a map: they are the same for each of thousands of accounts.
+func (s *shape) knownKeys(of reflect.Type) map[string]reflect.StructField {
+	known, ok := s.known[of]
+	if !ok {
+		known = map[string]reflect.StructField{}
+		for field := range of.Fields() {
+			known[field.Tag.Get("yaml")] = field
+		}
+		s.known[of] = known
+	}
+	return known
 }
 
 func meant(name string, known []string) string {

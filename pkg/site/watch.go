@@ -52,7 +52,14 @@ func (d *Directory) look() {
 		return
 	}
 	f.seen = now
-	loaded, err := Load(f.path)
+	content, err := readFile(f.path)
+	if err == nil && revisionOf(content) == d.Config().Revision {
+		return // it is in force, as it is after a start: a long one takes hundreds of megabytes to read
+	}
+	var loaded *Config
+	if err == nil {
+		loaded, err = Parse(f.path, content)
+	}
 	if config, err := d.offer(f.path, loaded, err); config != nil || err != nil {
 		f.changed(config, err)
 	}
