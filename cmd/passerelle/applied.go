@@ -86,16 +86,17 @@ func (f *appliedFollower) applied(a queue.AppliedConfig, err error) {
 		}
 		return
 	}
+	if err == nil && f.works.directory.Applied() == originOf(a) { // since the start, whatever it lacks
+		f.accept()
+		return
+	}
 	var config *site.Config
 	if err == nil {
+		defer giveBack()
 		config, err = site.Parse(a.Name, a.Content)
 	}
 	if err != nil {
 		f.refused(a, err)
-		return
-	}
-	if f.works.directory.Applied() == originOf(a) { // since the start, whatever it lacks
-		f.accept()
 		return
 	}
 	f.use(a, config)

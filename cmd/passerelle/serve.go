@@ -245,6 +245,7 @@ func (s *service) run(ctx context.Context) error {
 
 // changed tells what became of the configuration file.
 func (s *service) changed(config *site.Config, err error) {
+	defer giveBack()
 	var notInForce site.NotInForce
 	if errors.As(err, &notInForce) {
 		s.log.Warn().Err(err).Uint64("applied", notInForce.Applied.Revision).Msg("the configuration file is not in force")

@@ -54,7 +54,7 @@ func (d *Directory) look() {
 	f.seen = now
 	content, err := readFile(f.path)
 	if err == nil && revisionOf(content) == d.Config().Revision {
-		return // it is in force, as it is after a start: a long one takes hundreds of megabytes to read
+		return // it is in force, as it is after a start: to parse a long one takes half a gigabyte
 	}
 	var loaded *Config
 	if err == nil {
