@@ -14,8 +14,8 @@ import (
 
 // storm makes many accounts well again in the same second, each with a backlog.
 type storm struct {
-	accounts, workers, perMinute, each int
-	burst                              float64
+	accounts, workers, perMinute, each, before int
+	burst                                      float64
 }
 
 func (s *storm) flags(set *flag.FlagSet) {
@@ -23,12 +23,13 @@ func (s *storm) flags(set *flag.FlagSet) {
 	set.IntVar(&s.workers, "workers", 2, "worker processes")
 	set.IntVar(&s.perMinute, "per-minute", 400, "calls a minute that each account allows")
 	set.IntVar(&s.each, "each", 20, "conversations that wait in each account")
+	set.IntVar(&s.before, "before", 10, "tickets in each account before it is down, so that a worker's memory is compared with what it is at work")
 	set.Float64Var(&s.burst, "burst", 3, "how many times the even pace an account may be called in one second")
 }
 
 func (s *storm) run(ctx context.Context, b *bench) error {
-	if s.accounts < 1 || s.each < 1 || s.workers < 1 {
-		return fmt.Errorf("expected -accounts, -each and -workers of 1 or more")
+	if s.accounts < 1 || s.each < 1 || s.workers < 1 || s.before < 1 {
+		return fmt.Errorf("expected -accounts, -each, -workers and -before of 1 or more")
 	}
 	n, p := b.nature, b.platform
 	n.size, n.workers, n.perMinute, n.bulk = s.accounts, s.workers, s.perMinute, "auto"
@@ -52,6 +53,12 @@ func (s *storm) run(ctx context.Context, b *bench) error {
 	defer watching.Wait()
 	defer stop()
 	watching.Go(func() { m.watch(watched) })
+	b.sayf("at work: %d more tickets in each account", s.before-1)
+	worked, err := r.sendAndSettle(ctx, o, load{rate: workRate, count: (s.before - 1) * s.accounts, choose: inTurn(0, s.accounts), generator: r.archive})
+	if err != nil {
+		return err
+	}
+	warm = append(warm, worked...)
 	l, err := r.hold(ctx, b, s.accounts, s.accounts*s.each, r.archive)
 	if err != nil {
 		return err
@@ -72,6 +79,9 @@ func (s *storm) run(ctx context.Context, b *bench) error {
 	b.report.nothingWrong("", f, r.crashed())
 	return nil
 }
+
+// workRate is what any machine bears, in tickets a second.
+const workRate = 200
 
 // judge counts the calls of each account, in each second and each clock minute.
 func (s *storm) judge(b *bench, r *rig, healed, ended time.Time) {
