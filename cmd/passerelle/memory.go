@@ -12,9 +12,8 @@ import (
 // heapGrowth is by how much the heap may grow over what is in use before it is collected, in percent. A worker of 5,000
 // accounts has 50 MB in use and collects for a quarter of a second, in which its tickets, and on a busy machine those of its
 // neighbours, take half as long again: with 200 that is every nine seconds, and decides how long the slowest hundredth of all
-// tickets takes. With 300 it is every fourteen, for 50 MB more; with 400
-// seldomer still, but 1,000 accounts that recover at once make a worker grow by 60 to 90 MB. https://go.dev/doc/gc-guide
-const heapGrowth = 300
+// tickets takes. With 400 it is half as often, for 100 MB more. https://go.dev/doc/gc-guide
+const heapGrowth = 400
 
 // giveBack gives back to the system what it took to read a configuration: half a gigabyte where it has 5,000 sites.
 func giveBack() { debug.FreeOSMemory() }
