@@ -9,13 +9,20 @@ import (
 	"passerelle/pkg/ticket"
 )
 
-func TestADemonstrationThatRunsOutOfTimeCountsAllTheSame(t *testing.T) {
+// smallDemo is a demonstration of one site that has not begun.
+func smallDemo(t *testing.T) *demo {
+	t.Helper()
 	var out, log bytes.Buffer
 	d, err := openDemo(t.Context(), demoCommand{Rate: 1, Sites: 1, Seed: 1}, streams{out: &out, err: &log}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.done.run()
+	t.Cleanup(d.done.run)
+	return d
+}
+
+func TestADemonstrationThatRunsOutOfTimeCountsAllTheSame(t *testing.T) {
+	d := smallDemo(t)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	sum, err := d.settle(over)
@@ -26,12 +33,7 @@ func TestADemonstrationThatRunsOutOfTimeCountsAllTheSame(t *testing.T) {
 
 // What waits for an account that is paused, or has no calls left, is not lost.
 func TestADemonstrationTellsWhatWaitsFromWhatIsLost(t *testing.T) {
-	var out, log bytes.Buffer
-	d, err := openDemo(t.Context(), demoCommand{Rate: 1, Sites: 1, Seed: 1}, streams{out: &out, err: &log}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.done.run()
+	d := smallDemo(t)
 	held := ticket.Event{ID: "e1", Kind: ticket.KindClosed, ConversationID: "c1", Site: "site-1", Account: "demo-1", ReceivedAt: time.Now()}
 	if err := d.service.queue.Hold(t.Context(), held, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)

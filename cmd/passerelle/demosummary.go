@@ -120,9 +120,9 @@ func (d *demo) count(ctx context.Context, accepted []string) (summary, error) {
 		if entry.State == queue.StateSkipped {
 			sum.Skipped++
 		} else {
-			sum.Lost++
 			sum.open = append(sum.open, id)
 		}
 	}
+	sum.Lost = len(sum.open)
 	return sum, nil
 }
