@@ -100,8 +100,13 @@ func (m makings) Attempt(_ string, o ticket.Outcome, _ time.Duration) {
 // work starts a worker with a connection of its own. kill ends it at once, whatever it is about.
 func (d *depot) work(t *testing.T, terms BulkTerms) (made makings, kill func()) {
 	t.Helper()
+	return d.workBy(t, Settings{LaneQuantum: time.Minute}, terms)
+}
+
+func (d *depot) workBy(t *testing.T, settings Settings, terms BulkTerms) (made makings, kill func()) {
+	t.Helper()
 	q := d.open(t)
-	del := deliverer(d.town, q, Settings{LaneQuantum: time.Minute})
+	del := deliverer(d.town, q, settings)
 	del.now = d.clock
 	del.Tickets = func(string, limit.Rank, bool) (Tickets, bool) { return d.client, true }
 	del.Bulk = func(string) (Bulk, BulkTerms, bool) { return d.client, terms, true }

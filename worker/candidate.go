@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"sync"
+
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -13,10 +15,22 @@ type candidate struct {
 	entry queue.Entry // with the intent
 }
 
-// choose gives those whose tickets may be made in bulk, and delivers the others one by one.
+// choose gives those whose tickets may be made in bulk, and delivers the others one by one. However many accounts have a
+// backlog, the process reads no more conversations at once than it has events in work: those in hand would take memory, and
+// come no sooner.
 func (b *bulk) choose(held []queue.Held) []candidate {
 	candidates, ahead := make([]*candidate, len(held)), make([]bool, len(held))
-	_ = forEach(len(held), func(i int) error { candidates[i], ahead[i] = b.consider(held[i]); return nil })
+	var reading sync.WaitGroup
+	for i := range held {
+		if !b.reads.wait(b.work) {
+			break
+		}
+		reading.Go(func() {
+			defer b.reads.use()()
+			candidates[i], ahead[i] = b.consider(held[i])
+		})
+	}
+	reading.Wait()
 	size := 0
 	var fit []candidate
 	var others []queue.Held

@@ -66,7 +66,7 @@ type Ledger interface {
 
 // Settings are the worker's bounds. The zero value of each means its default.
 type Settings struct {
-	Slots       int           // events in work at once; default 32
+	Slots       int           // events in work at once, and as many candidates for bulk jobs; default 32
 	Patience    time.Duration // how long a conversation may stay unreadable; default 15 min
 	FormWait    time.Duration // how long an agent's closing form may lag behind the close; default 20 s
 	Expiry      time.Duration // how long an event may wait in all; default 72 h

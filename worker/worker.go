@@ -30,6 +30,7 @@ type Worker struct {
 	gates *gates
 	crowd *crowd
 	slots *slots
+	reads *slots // of conversations for bulk jobs, of all accounts together
 	ways  *ways
 	tries tries
 	lanes chan struct{} // a token for each account whose held events are worked off
@@ -43,7 +44,8 @@ type Worker struct {
 // New makes a worker. The meter may be nil.
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
 	w := &Worker{
-		Deliverer: d, queue: q, log: log, meter: meter, crowd: newCrowd(d.now, d.Crowd), slots: newSlots(d.Slots, d.SlotTime), ways: &ways{},
+		Deliverer: d, queue: q, log: log, meter: meter, crowd: newCrowd(d.now, d.Crowd), ways: &ways{},
+		slots: newSlots(d.Slots, d.SlotTime), reads: newSlots(d.Slots, d.SlotTime),
 		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{}, ended: make(chan struct{}),
 		gates: newGates(rand.Text(), d.now, func(n queue.GateNews) { _ = q.TellGate(n) }), // who does not hear of it finds out
 	}
