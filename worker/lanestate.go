@@ -71,6 +71,8 @@ func (w *Worker) pauseChanged(ctx context.Context, p queue.LanePause) {
 	}
 }
 
+const leftAlone = "the account has asked to be left alone for now"
+
 // laneReports tells how the accounts fare: those that are not open, and the budgets of those named.
 func (w *Worker) laneReports(accounts []string) []queue.LaneReport {
 	all := w.gates.reports()
@@ -92,6 +94,10 @@ func (w *Worker) laneReports(accounts []string) []queue.LaneReport {
 			i = len(all)
 			at[gate] = i
 			all = append(all, queue.LaneReport{Gate: gate, State: queue.LaneOpen})
+		}
+		if r := &all[i]; r.State == queue.LaneOpen && budget.BlockedUntil.After(w.now()) {
+			// No event has been turned away yet: the first one waits where it is, for what the account said of itself.
+			r.State, r.Until, r.Failure = queue.LaneLimited, budget.BlockedUntil, leftAlone
 		}
 		all[i].Budget = &budget
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -277,5 +278,38 @@ func TestBudgetsAreReported(t *testing.T) {
 	reports := w.laneReports([]string{"acme", "other", "unknown"})
 	if len(reports) != 2 || reports[0].State != queue.LaneLimited || *reports[0].Budget.Remaining != 12 || reports[1].Gate != "zendesk/other" || reports[1].State != queue.LaneOpen {
 		t.Errorf("reports = %+v", reports)
+	}
+}
+
+// The first ticket after a start waits within its call for what the account has asked: no event has been turned away yet.
+func TestAnAccountThatAskedToBeLeftAloneIsLimitedBeforeAnyEventIsHeld(t *testing.T) {
+	until := time.Now().Add(20 * time.Second)
+	q := openQueue(t)
+	d := deliverer(newTown(), q, Settings{})
+	d.Budget = func(account string) (queue.LaneBudget, bool) {
+		b := queue.LaneBudget{Limit: 400}
+		if account != "before" {
+			b.BlockedUntil = until
+		}
+		if account == "ago" {
+			b.BlockedUntil = time.Now().Add(-time.Second)
+		}
+		return b, true
+	}
+	w := New(q, d, zerolog.Nop(), nil)
+	w.gates.fail(&ticket.Failure{Gate: "zendesk/down", Trouble: ticket.TroubleAccount})
+	want := map[string]queue.LaneState{"acme": queue.LaneLimited, "before": queue.LaneOpen, "ago": queue.LaneOpen, "down": queue.LaneDown}
+	for _, r := range w.laneReports([]string{"acme", "before", "ago", "down"}) {
+		account := strings.TrimPrefix(r.Gate, "zendesk/")
+		if r.State != want[account] {
+			t.Errorf("%s is %s", account, r.State)
+		}
+		if account == "acme" && (!r.Until.Equal(until) || r.Failure == "") {
+			t.Errorf("report = %+v", r)
+		}
+		delete(want, account)
+	}
+	if len(want) > 0 {
+		t.Errorf("nothing is said of %v", want)
 	}
 }
