@@ -161,8 +161,8 @@ func TestThePlanAsksOfTheOldestOfEachKind(t *testing.T) {
 	if k := plan.Kinds[1]; k.Count != 1 || k.Oldest.Result != "created" {
 		t.Errorf("second kind = %+v", k)
 	}
-	out, errOut, status = command(t, env, "deadletters", "replay", "--all", "--plan")
-	if status != 0 || !strings.Contains(out, "would be dead: site_unknown") || !strings.Contains(out, "4 in all") {
+	out, errOut, status = command(t, env, "deadletters", "replay", "--all", "--plan", "--pace", "120")
+	if status != 0 || !strings.Contains(out, "would be dead: site_unknown") || !strings.Contains(out, "4 in all, about 2 s at 120 a minute") {
 		t.Errorf("%d %s %s", status, out, errOut)
 	}
 	out, errOut, status = command(t, env, "deadletters", "replay", "--all", "--dry-run")

@@ -59,6 +59,11 @@ func (c deadReplayCommand) count(ctx context.Context, q *queue.Queue) (replayPla
 	return plan, err
 }
 
+// takes is how long the replay takes at its pace, for people.
+func (p replayPlan) takes() string {
+	return human((time.Duration(p.Total) * time.Minute / time.Duration(p.Pace)).Round(time.Second))
+}
+
 // announce says on standard error what is about to begin.
 func (p replayPlan) announce(std streams, dry bool) {
 	if p.Total == 0 {
@@ -69,7 +74,7 @@ func (p replayPlan) announce(std streams, dry bool) {
 	case dry:
 		text = fmt.Sprintf("%d dead letters to look at", p.Total)
 	case p.Minutes > 0:
-		text += fmt.Sprintf(", which takes about %s at %d a minute (--pace)", time.Duration(p.Minutes)*time.Minute, p.Pace)
+		text += fmt.Sprintf(", which takes about %s at %d a minute (--pace)", p.takes(), p.Pace)
 	}
 	_, _ = fmt.Fprintln(std.err, text+":")
 	for _, k := range p.Kinds {
@@ -99,7 +104,7 @@ func (p replayPlan) show(std streams, preview func(queue.Buried) (replayed, erro
 	}
 	printTable(std, table.Row{"Count", "Site", "Reason", "Oldest", "Now it"}, rows)
 	if p.Pace > 0 {
-		_, err := fmt.Fprintf(std.out, "%d in all, about %s at %d a minute.\n", p.Total, time.Duration(p.Minutes)*time.Minute, p.Pace)
+		_, err := fmt.Fprintf(std.out, "%d in all, about %s at %d a minute.\n", p.Total, p.takes(), p.Pace)
 		return err
 	}
 	_, err := fmt.Fprintf(std.out, "%d in all.\n", p.Total)

@@ -90,6 +90,13 @@ func (c traceCommand) Run(ctx context.Context, std streams) error {
 			}
 		}
 		story := tell(c.ConversationID, t, tries)
+		if story.Outcome == outcomeHeld {
+			pauses, err := q.LanePauses(ctx)
+			if err != nil {
+				return err
+			}
+			story.paused(pauses)
+		}
 		if std.json {
 			return printJSON(std, story)
 		}
@@ -136,6 +143,19 @@ func tell(conversationID string, t queue.Trace, tries queueTries) traced {
 	slices.SortStableFunc(s.Steps, func(a, b step) int { return a.At.Compare(b.At) })
 	s.Steps = slices.Compact(s.Steps)
 	return s
+}
+
+// paused says of what is held in a paused account for what it waits: nothing is tried before somebody resumes it.
+func (s *traced) paused(pauses []queue.LanePause) {
+	at := slices.IndexFunc(pauses, func(p queue.LanePause) bool { return p.Paused() && p.Account == s.Account })
+	if at < 0 {
+		return
+	}
+	s.WaitsFor, s.NextTryAt, s.heldAtFirst = "an operator who paused the account", time.Time{}, true
+	if why := pauses[at].Why; why != "" {
+		s.WaitsFor += ": " + why
+	}
+	s.Hint = "passerelle lanes resume " + s.Account
 }
 
 // ledger adds what the ledger says. A ticket that was made or not wanted stays so, whatever still waits; of the rest

@@ -167,3 +167,30 @@ func TestTraceTellsWhereAConversationIs(t *testing.T) {
 		t.Errorf("an unknown one: %d %s", status, errOut.String())
 	}
 }
+
+// Nothing of a paused account is tried before somebody resumes it, whenever its alarm rings and whatever it was held for.
+func TestTraceOfWhatAPausedAccountHolds(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PASSERELLE_DATA_DIR", dir)
+	t.Setenv("PASSERELLE_NATS_URL", "")
+	at := time.Now().Add(-time.Hour)
+	store(t, dir, func(q *queue.Queue) {
+		for _, account := range []string{"acme", "other"} {
+			e := ticket.Event{ID: "e", Kind: ticket.KindClosed, ConversationID: "held-" + account, Site: "fr", Account: account, OccurredAt: at, ReceivedAt: at, HeldFor: "limit reached (HTTP 429)"}
+			if err := q.Hold(t.Context(), e, time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := q.PauseLane(t.Context(), "acme", "moving house", at); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s, status := trace(t, "held-acme")
+	if status != 0 || s.Outcome != outcomeHeld || s.WaitsFor != "an operator who paused the account: moving house" || !s.NextTryAt.IsZero() || s.Hint != "passerelle lanes resume acme" {
+		t.Errorf("of the paused account: status %d, %+v", status, s)
+	}
+	s, status = trace(t, "held-other")
+	if status != 0 || s.Outcome != outcomeHeld || s.WaitsFor != "" || s.NextTryAt.IsZero() || s.Hint != "" {
+		t.Errorf("of the other one: status %d, %+v", status, s)
+	}
+}
