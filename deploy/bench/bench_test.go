@@ -35,6 +35,10 @@ var tiny = []struct {
 		[]string{"limited: p50 of the healthy accounts", "limited: p99 of the healthy accounts", "limited: drain"},
 	},
 	{
+		"fairness", "fairness -accounts 5 -rate 20 -span 1s -rounds 1 -trouble limited -per-minute 6000 -stolen -1 -again 1", // as if the host took much
+		[]string{"limited, round 1, without: processors that the host took", "limited, round 2: it drained in", "limited: rounds that did not count"}, nil,
+	},
+	{
 		"quota", "quota -workers 2 -per-minute 1200 -windows 1 -window 3s -redis with",
 		[]string{"with Redis, "},
 		[]string{"with Redis: share of what is ours that was used", "with Redis: share of answers 429", "with Redis: lowest X-Rate-Limit-Remaining"},

@@ -17,7 +17,8 @@ import (
 type fairness struct {
 	accounts, sick, workers int
 	perMinute, rounds       int
-	rate, share             float64
+	again                   int
+	rate, share, stolen     float64
 	span                    time.Duration
 	troubles                string
 	ingest, redis           bool
@@ -36,6 +37,8 @@ func (s *fairness) flags(set *flag.FlagSet) {
 	set.IntVar(&s.workers, "workers", 2, "worker processes")
 	set.IntVar(&s.perMinute, "per-minute", 700, "calls a minute that each account allows")
 	set.IntVar(&s.rounds, "rounds", 2, "how often with and without the sick ones")
+	set.Float64Var(&s.stolen, "stolen", 2, "percent of the processors: a round does not count if the machine's host took more in one half; below 0: none counts")
+	set.IntVar(&s.again, "again", 3, "how many rounds of each trouble do not count at most; those after them do")
 	set.Float64Var(&s.rate, "rate", 500, "events a second, those of the sick ones included")
 	set.Float64Var(&s.share, "share", 0.4, "of the events that are the sick ones'")
 	set.DurationVar(&s.span, "span", time.Minute, "of each half of a round")
@@ -53,6 +56,9 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 	}
 	if s.sick < 1 || s.sick >= s.accounts || s.share <= 0 || s.share >= 1 || s.rate <= 0 || s.rounds < 1 {
 		return fmt.Errorf("expected 0 < -sick < -accounts, 0 < -share < 1, -rate over 0 and -rounds of 1 or more")
+	}
+	if s.again < 0 {
+		return fmt.Errorf("expected -again of 0 or more")
 	}
 	n, p := b.nature, b.platform
 	n.size, n.workers, n.perMinute, n.bulk = s.accounts, s.workers, s.perMinute, "auto"
@@ -103,34 +109,49 @@ func (s *fairness) meet(ctx context.Context, b *bench, r *rig, o *outcome) ([]se
 func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, trouble string) (all []sent, err error) {
 	var alone, beside waits
 	drained := 0.0 // the longest drain, in units of the time that the quota allows for it
-	for round := range s.rounds {
-		name := fmt.Sprintf("%s, round %d", trouble, round+1)
+	disturbed := 0
+	counts := func(half string, stolen float64) bool {
+		b.report.figure(half+": processors that the host took", stolen, "%")
+		if stolen <= s.stolen || disturbed == s.again {
+			return true
+		}
+		disturbed++
+		b.sayf("%s: does not count, because the machine's host took %.1f %% of the processors", half, stolen)
+		return false
+	}
+	for round := 1; round-disturbed <= s.rounds; round++ {
+		name := fmt.Sprintf("%s, round %d", trouble, round)
 		b.sayf("%s: without the sick accounts", name)
-		var from effort
-		begin := func() { from = r.effort(ctx) }
-		without, err := r.send(ctx, load{rate: s.rate * (1 - s.share), span: s.span, choose: inTurn(s.sick, s.accounts), generator: r.mixed, begin: begin})
+		without, stolen, err := s.half(ctx, b, r, name+", without", load{rate: s.rate * (1 - s.share), choose: inTurn(s.sick, s.accounts)})
+		all = append(all, without...)
 		if err != nil {
 			return all, err
 		}
 		left := o.settle(ctx, without, time.Minute)
-		b.report.spent(name+", without: ", from, r.effort(ctx), len(without))
-		with, healed, err := s.beside(ctx, b, r, trouble, round)
+		if !counts(name+", without", stolen) {
+			continue
+		}
+		with, healed, stolen, err := s.beside(ctx, b, r, trouble, round)
+		all = append(all, with...)
 		if err != nil {
 			return all, err
 		}
 		healthy, ill := s.apart(with)
 		left += o.settle(ctx, healthy, time.Minute)
-		alone, beside = append(alone, o.waits(without)...), append(beside, o.waits(healthy)...)
 		b.sayf("%s: %d conversations of the sick accounts wait", name, len(ill))
 		left += o.settle(ctx, ill, doubt)
 		took := max(o.last(ill).Sub(healed), 0)
-		quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
-		drained = max(drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
 		b.report.figure(name+": backlog of the sick accounts", float64(len(ill)), "")
 		b.report.took(name+": it drained in", took)
 		b.report.figure(name+": without a ticket in the end", float64(left), "")
-		all = append(append(all, without...), with...)
+		if !counts(name+", beside", stolen) {
+			continue
+		}
+		quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
+		drained = max(drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
+		alone, beside = append(alone, o.waits(without)...), append(beside, o.waits(healthy)...)
 	}
+	b.report.figure(trouble+": rounds that did not count, because the host took too much", float64(disturbed), "")
 	slices.Sort(alone)
 	slices.Sort(beside)
 	for _, share := range []float64{0.5, 0.99} {
@@ -144,8 +165,8 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 }
 
 // beside lets conversations end at all accounts while the sick ones are in trouble, and heals them.
-func (s *fairness) beside(ctx context.Context, b *bench, r *rig, trouble string, round int) (all []sent, healed time.Time, err error) {
-	name := fmt.Sprintf("%s, round %d", trouble, round+1)
+func (s *fairness) beside(ctx context.Context, b *bench, r *rig, trouble string, round int) (all []sent, healed time.Time, stolen float64, err error) {
+	name := fmt.Sprintf("%s, round %d", trouble, round)
 	b.sayf("%s: beside the sick accounts", name)
 	f := troubled[trouble]
 	if f.Kind == simzendesk.RateLimited {
@@ -154,11 +175,18 @@ func (s *fairness) beside(ctx context.Context, b *bench, r *rig, trouble string,
 	for _, a := range r.accounts[:s.sick] {
 		defer a.Fault(f)()
 	}
+	all, stolen, err = s.half(ctx, b, r, name+", beside", load{rate: s.rate, choose: s.choice(round)})
+	return all, time.Now(), stolen, err
+}
+
+// half is one half of a round. It gives how much of the processors the machine's host took meanwhile, in percent.
+func (s *fairness) half(ctx context.Context, b *bench, r *rig, name string, l load) (all []sent, stolen float64, err error) {
 	var from effort
-	begin := func() { from = r.effort(ctx) }
-	all, err = r.send(ctx, load{rate: s.rate, span: s.span, choose: s.choice(round), generator: r.mixed, begin: begin})
-	b.report.spent(name+", beside: ", from, r.effort(ctx), len(all))
-	return all, time.Now(), err
+	l.span, l.generator, l.begin = s.span, r.mixed, func() { from = r.effort(ctx) }
+	all, err = r.send(ctx, l)
+	to := r.effort(ctx)
+	b.report.spent(name+": ", from, to, len(all))
+	return all, 100 * to.stolenSince(from), err
 }
 
 // choice gives the sick accounts their share, in an order that is the same each time.

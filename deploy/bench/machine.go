@@ -22,13 +22,15 @@ const ticksPerSecond = 100
 
 // effort is what was spent up to a moment.
 type effort struct {
+	at       time.Time
+	stolen   float64            // seconds of all processors together
 	spent    map[string]float64 // seconds, by kind of process
 	messages float64            // that clients sent to nats-server
 	stored   map[string]float64 // messages, by stream
 }
 
 func (r *rig) effort(ctx context.Context) effort {
-	e := effort{spent: map[string]float64{"simulators and load": cpuSeconds(os.Getpid())}, stored: map[string]float64{}}
+	e := effort{at: time.Now(), stolen: stolenSeconds(), spent: map[string]float64{"simulators and load": cpuSeconds(os.Getpid())}, stored: map[string]float64{}}
 	for _, p := range r.workers {
 		e.spent["workers"] += cpuSeconds(p.PID())
 	}
@@ -63,6 +65,13 @@ func (r *rig) effort(ctx context.Context) effort {
 		}
 	}
 	return e
+}
+
+// stolenSince gives the share of the processors that the machine's host gave to other machines since, which programs here do not
+// see, but for their slowness.
+func (e effort) stolenSince(from effort) float64 {
+	all := e.at.Sub(from.at).Seconds() * float64(runtime.NumCPU())
+	return (e.stolen - from.stolen) / max(all, 0.001)
 }
 
 const askTime = 10 * time.Second
@@ -107,21 +116,36 @@ func (w whole) others(since whole) float64 {
 }
 
 // busySeconds is what all processors together worked since the machine started, 0 when that is not known.
-func busySeconds() float64 {
+func busySeconds() (all float64) {
+	for i, seconds := range processorSeconds() {
+		if i != 3 && i != 4 && i < 8 { // idle, iowait; and guests, which count as user
+			all += seconds
+		}
+	}
+	return all
+}
+
+// stolenSeconds is what the machine's host took of all processors together, 0 when that is not known.
+func stolenSeconds() float64 {
+	if all := processorSeconds(); len(all) > 7 {
+		return all[7]
+	}
+	return 0
+}
+
+// processorSeconds is what all processors together did since the machine started, in the order of
+// https://docs.kernel.org/filesystems/proc.html, nil when that is not known.
+func processorSeconds() (all []float64) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return 0
+		return nil
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
-	var ticks float64
-	for i, word := range strings.Fields(line) {
-		if i == 0 || i == 4 || i == 5 || i > 8 { // the name, idle, iowait; and guests, which count as user
-			continue
-		}
+	for _, word := range strings.Fields(line)[1:] {
 		n, _ := strconv.ParseFloat(word, 64)
-		ticks += n
+		all = append(all, n/ticksPerSecond)
 	}
-	return ticks / ticksPerSecond
+	return all
 }
 
 // cpuSeconds is what a process worked, 0 when that is not known.
