@@ -60,8 +60,8 @@ func (w *Worker) sort(ctx context.Context, e *ticket.Event, shut *ticket.Failure
 // mustWait is the outcome of an event that has to wait for its account. One whose closing form may still come stays in the
 // queue so long: of what is held nothing is asked again before its turn, and then it is too late to go first.
 func (w *Worker) mustWait(e ticket.Event, why errand, known bool, f *ticket.Failure, after time.Duration) ticket.Outcome {
-	if due := w.formDue(e); !known && !why.held && due > 0 {
-		return ticket.Outcome{Result: ticket.ResultRetry, Failure: noFormYet(), After: min(due, max(after, settlingWait))}
+	if young := w.FormWait - e.Age(w.now()); !known && !why.held && young > 0 {
+		return ticket.Outcome{Result: ticket.ResultRetry, Failure: noFormYet(), After: min(young, max(after, settlingWait))}
 	}
 	return ticket.Outcome{Result: ticket.ResultHeld, Failure: f, After: after}
 }

@@ -61,27 +61,6 @@ func TestTheBacklogIsNotInTheWayOfLiveEvents(t *testing.T) {
 	}
 }
 
-// A replay comes long after the end of the conversation: a closing form that is not there by then does not come any more.
-func TestAReplayDoesNotWaitForTheClosingFormOnceMore(t *testing.T) {
-	world, q := newTown(), openQueue(t)
-	read := world.read
-	world.read = func(id string) (ticket.Conversation, error) {
-		c, err := read(id)
-		c.ClosingForm = ticket.ClosingForm{}
-		return c, err
-	}
-	d := deliverer(world, q, Settings{FormWait: 20 * time.Second})
-	now := time.Now()
-	putAhead(d, now)
-	for ended, want := range map[time.Duration]ticket.Result{19 * time.Second: ticket.ResultRetry, 21 * time.Second: ticket.ResultCreated} {
-		e := closed("c1")
-		e.ReceivedAt, e.RevivedAt, e.Replays = now.Add(-ended), now, 1
-		if o := d.Deliver(t.Context(), &e); o.Result != want {
-			t.Errorf("%s after the end of the conversation: %s, %v", ended, o.Result, o.Failure)
-		}
-	}
-}
-
 // A closing form comes a moment after the end of its conversation. Until then it is not known whether the event goes first.
 func TestAnEventIsNotHeldBeforeItsClosingFormIsKnown(t *testing.T) {
 	world, q := newTown(), openQueue(t)

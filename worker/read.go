@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"time"
 
 	"passerelle/pkg/ticket"
 )
@@ -34,15 +33,10 @@ func (d *Deliverer) read(ctx context.Context, e ticket.Event, site ticket.Site) 
 	switch {
 	case c.ClosedAt.IsZero() && age < d.Patience:
 		return c, notYet("iAdvize does not say yet that the conversation is closed")
-	case site.Tickets.Escalation && handled && !c.ClosingForm.Known && d.formDue(e) > 0:
+	case site.Tickets.Escalation && handled && !c.ClosingForm.Known && age < d.FormWait:
 		return c, noFormYet()
 	}
 	return c, nil
-}
-
-// formDue is for how long the agent's closing form may still come. A replay changes nothing about when the conversation ended.
-func (d *Deliverer) formDue(e ticket.Event) time.Duration {
-	return d.FormWait - d.now().Sub(e.ReceivedAt)
 }
 
 func noFormYet() *ticket.Failure { return notYet("the agent's closing form cannot be read yet") }
