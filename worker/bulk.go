@@ -36,7 +36,7 @@ type BulkTerms struct {
 const (
 	batchLeast = 10      // fewer are made one by one
 	batchBytes = 4 << 20 // of their comments
-	batchHands = 16      // entries of a batch written at once
+	batchHands = 16      // conversations of an account read, and entries written, at once
 )
 
 // bulk is the bulk work of one run.

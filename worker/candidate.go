@@ -16,16 +16,20 @@ type candidate struct {
 }
 
 // choose gives those whose tickets may be made in bulk, and delivers the others one by one. However many accounts have a
-// backlog, the process reads no more conversations at once than it has events in work: those in hand would take memory, and
-// come no sooner.
+// backlog, the process reads no more conversations at once than it has events in work, but for those that have been waiting
+// for an answer: more would take memory, and come no sooner. Of those that wait each account has a few, so that they hinder
+// no other.
 func (b *bulk) choose(held []queue.Held) []candidate {
 	candidates, ahead := make([]*candidate, len(held)), make([]bool, len(held))
 	var reading sync.WaitGroup
+	mine := make(chan struct{}, batchHands)
 	for i := range held {
+		mine <- struct{}{}
 		if !b.reads.wait(b.work) {
 			break
 		}
 		reading.Go(func() {
+			defer func() { <-mine }()
 			defer b.reads.use()()
 			candidates[i], ahead[i] = b.consider(held[i])
 		})

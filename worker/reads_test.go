@@ -101,7 +101,7 @@ func TestAConversationThatIsReadForLongHindersNoOther(t *testing.T) {
 	if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
-	desk.waiting(30)
+	desk.waiting(batchHands)
 	desk.opened()
 	for range 31 {
 		<-made

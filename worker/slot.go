@@ -16,8 +16,8 @@ type slots struct {
 
 const besidePerSlot = 32
 
-func newSlots(n int, after time.Duration) *slots {
-	return &slots{inside: make(chan struct{}, n), beside: make(chan struct{}, n*besidePerSlot), after: after}
+func newSlots(n, beside int, after time.Duration) *slots {
+	return &slots{inside: make(chan struct{}, n), beside: make(chan struct{}, beside), after: after}
 }
 
 // wait takes a slot for what comes next. It gives false when ctx ends before.

@@ -45,7 +45,7 @@ type Worker struct {
 func New(q *queue.Queue, d *Deliverer, log zerolog.Logger, meter Meter) *Worker {
 	w := &Worker{
 		Deliverer: d, queue: q, log: log, meter: meter, crowd: newCrowd(d.now, d.Crowd), ways: &ways{},
-		slots: newSlots(d.Slots, d.SlotTime), reads: newSlots(d.Slots, d.SlotTime),
+		slots: newSlots(d.Slots, d.Slots*besidePerSlot, d.SlotTime), reads: newSlots(d.Slots, d.Lanes*batchHands, d.SlotTime),
 		lanes: make(chan struct{}, d.Lanes), running: map[string]bool{}, ended: make(chan struct{}),
 		gates: newGates(rand.Text(), d.now, func(n queue.GateNews) { _ = q.TellGate(n) }), // who does not hear of it finds out
 	}
