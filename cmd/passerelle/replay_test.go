@@ -162,7 +162,7 @@ func TestThePlanAsksOfTheOldestOfEachKind(t *testing.T) {
 		t.Errorf("second kind = %+v", k)
 	}
 	out, errOut, status = command(t, env, "deadletters", "replay", "--all", "--plan", "--pace", "120")
-	if status != 0 || !strings.Contains(out, "would be dead: site_unknown") || !strings.Contains(out, "4 in all, about 2 s at 120 a minute") {
+	if status != 0 || !strings.Contains(out, "would be dead: site_unknown") || !strings.Contains(out, "4 in all, about 2s at 120 a minute") {
 		t.Errorf("%d %s %s", status, out, errOut)
 	}
 	out, errOut, status = command(t, env, "deadletters", "replay", "--all", "--dry-run")

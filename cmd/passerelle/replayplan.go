@@ -59,9 +59,9 @@ func (c deadReplayCommand) count(ctx context.Context, q *queue.Queue) (replayPla
 	return plan, err
 }
 
-// takes is how long the replay takes at its pace, for people.
-func (p replayPlan) takes() string {
-	return human((time.Duration(p.Total) * time.Minute / time.Duration(p.Pace)).Round(time.Second))
+// takes is how long the replay takes at its pace.
+func (p replayPlan) takes() time.Duration {
+	return (time.Duration(p.Total) * time.Minute / time.Duration(p.Pace)).Round(time.Second)
 }
 
 // announce says on standard error what is about to begin.

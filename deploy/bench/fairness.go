@@ -109,10 +109,11 @@ func (s *fairness) meet(ctx context.Context, b *bench, r *rig, o *outcome) ([]se
 func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, trouble string) (all []sent, err error) {
 	var alone, beside waits
 	drained := 0.0 // the longest drain, in units of the time that the quota allows for it
-	disturbed := 0
+	disturbed, worst := 0, 0.0
 	counts := func(half string, stolen float64) bool {
 		b.report.figure(half+": processors that the host took", stolen, "%")
 		if stolen <= s.stolen || disturbed == s.again {
+			worst = max(worst, stolen)
 			return true
 		}
 		disturbed++
@@ -144,14 +145,15 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 		b.report.figure(name+": backlog of the sick accounts", float64(len(ill)), "")
 		b.report.took(name+": it drained in", took)
 		b.report.figure(name+": without a ticket in the end", float64(left), "")
+		quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
+		drained = max(drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
 		if !counts(name+", beside", stolen) {
 			continue
 		}
-		quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
-		drained = max(drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
 		alone, beside = append(alone, o.waits(without)...), append(beside, o.waits(healthy)...)
 	}
 	b.report.figure(trouble+": rounds that did not count, because the host took too much", float64(disturbed), "")
+	b.report.atMost(trouble+": percent of the processors that the host took in a half that counts", worst, s.stolen)
 	slices.Sort(alone)
 	slices.Sort(beside)
 	for _, share := range []float64{0.5, 0.99} {

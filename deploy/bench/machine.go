@@ -22,15 +22,14 @@ const ticksPerSecond = 100
 
 // effort is what was spent up to a moment.
 type effort struct {
-	at       time.Time
-	stolen   float64            // seconds of all processors together
+	machine  []float64          // what its processors did, as processorSeconds gives it
 	spent    map[string]float64 // seconds, by kind of process
 	messages float64            // that clients sent to nats-server
 	stored   map[string]float64 // messages, by stream
 }
 
 func (r *rig) effort(ctx context.Context) effort {
-	e := effort{at: time.Now(), stolen: stolenSeconds(), spent: map[string]float64{"simulators and load": cpuSeconds(os.Getpid())}, stored: map[string]float64{}}
+	e := effort{machine: processorSeconds(), spent: map[string]float64{"simulators and load": cpuSeconds(os.Getpid())}, stored: map[string]float64{}}
 	for _, p := range r.workers {
 		e.spent["workers"] += cpuSeconds(p.PID())
 	}
@@ -68,10 +67,16 @@ func (r *rig) effort(ctx context.Context) effort {
 }
 
 // stolenSince gives the share of the processors that the machine's host gave to other machines since, which programs here do not
-// see, but for their slowness.
+// see, but for their slowness; 0 when that is not known.
 func (e effort) stolenSince(from effort) float64 {
-	all := e.at.Sub(from.at).Seconds() * float64(runtime.NumCPU())
-	return (e.stolen - from.stolen) / max(all, 0.001)
+	if len(from.machine) < guestTime || len(e.machine) < guestTime {
+		return 0
+	}
+	all := 0.0
+	for i := range guestTime {
+		all += e.machine[i] - from.machine[i]
+	}
+	return (e.machine[stolenTime] - from.machine[stolenTime]) / max(all, 0.001)
 }
 
 const askTime = 10 * time.Second
@@ -118,20 +123,20 @@ func (w whole) others(since whole) float64 {
 // busySeconds is what all processors together worked since the machine started, 0 when that is not known.
 func busySeconds() (all float64) {
 	for i, seconds := range processorSeconds() {
-		if i != 3 && i != 4 && i < 8 { // idle, iowait; and guests, which count as user
+		if i != idleTime && i != diskTime && i < guestTime {
 			all += seconds
 		}
 	}
 	return all
 }
 
-// stolenSeconds is what the machine's host took of all processors together, 0 when that is not known.
-func stolenSeconds() float64 {
-	if all := processorSeconds(); len(all) > 7 {
-		return all[7]
-	}
-	return 0
-}
+// What processorSeconds has where.
+const (
+	idleTime   = 3
+	diskTime   = 4 // idle too
+	stolenTime = 7 // by the machine's host
+	guestTime  = 8 // and what follows, which counts as user time already
+)
 
 // processorSeconds is what all processors together did since the machine started, in the order of
 // https://docs.kernel.org/filesystems/proc.html, nil when that is not known.

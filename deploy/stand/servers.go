@@ -82,7 +82,10 @@ func LaunchNATS(ctx context.Context, dir, binary string, o Settings) ([]*NATS, e
 	if o.Sync != "" {
 		sync = ", sync_interval: " + o.Sync
 	}
-	env := []string{"GOGC=" + natsGrowth}
+	var env []string
+	if os.Getenv("GOGC") == "" {
+		env = append(env, "GOGC="+natsGrowth)
+	}
 	if o.Procs > 0 {
 		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", o.Procs))
 	}
