@@ -30,7 +30,7 @@ var tiny = []struct {
 		[]string{"20 a second: p99", "20 a second: processor time a ticket: workers", "20 a second: messages stored a ticket: EVENTS"}, nil,
 	},
 	{
-		"fairness", "fairness -accounts 5 -rate 20 -span 1s -rounds 1 -trouble limited -per-minute 6000",
+		"fairness", "fairness -accounts 5 -rate 20 -span 1s -rounds 1 -trouble limited -per-minute 6000 -stolen 100",
 		[]string{"limited, round 1: backlog of the sick accounts", "limited: p99 of the healthy accounts, beside them"},
 		[]string{"limited: p50 of the healthy accounts", "limited: p99 of the healthy accounts", "limited: drain"},
 	},
@@ -132,6 +132,14 @@ func TestReport(t *testing.T) {
 	r.write(&out)
 	if r.Met || !strings.Contains(out.String(), "MET    ratio: 1.2 (at most 1.2)") || !strings.Contains(out.String(), "MISSED share: 0.96 (at least 0.97)") {
 		t.Errorf("met %t:\n%s", r.Met, &out)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for want, of := range map[float64][]float64{0: nil, 1: {1}, 2: {3, 1}, 1.1: {1.5, 1.1, 1}, 4: {9, 5, 1, 3}} {
+		if got := median(of); got != want {
+			t.Errorf("median of %v is %v, want %v", of, got, want)
+		}
 	}
 }
 

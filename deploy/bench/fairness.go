@@ -107,8 +107,8 @@ func (s *fairness) meet(ctx context.Context, b *bench, r *rig, o *outcome) ([]se
 
 // with runs the rounds with one kind of trouble.
 func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, trouble string) (all []sent, err error) {
-	var alone, beside waits
-	drained := 0.0 // the longest drain, in units of the time that the quota allows for it
+	var alone, beside []waits // of each round that counts
+	drained := 0.0            // the longest drain, in units of the time that the quota allows for it
 	disturbed, worst := 0, 0.0
 	counts := func(half string, stolen float64) bool {
 		b.report.figure(half+": processors that the host took", stolen, "%")
@@ -150,17 +150,19 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 		if !counts(name+", beside", stolen) {
 			continue
 		}
-		alone, beside = append(alone, o.waits(without)...), append(beside, o.waits(healthy)...)
+		alone, beside = append(alone, o.waits(without)), append(beside, o.waits(healthy))
 	}
 	b.report.figure(trouble+": rounds that did not count, because the host took too much", float64(disturbed), "")
 	b.report.atMost(trouble+": percent of the processors that the host took in a half that counts", worst, s.stolen)
-	slices.Sort(alone)
-	slices.Sort(beside)
 	for _, share := range []float64{0.5, 0.99} {
 		name := fmt.Sprintf("%s: p%.0f of the healthy accounts", trouble, 100*share)
-		b.report.took(name+", without the sick ones", alone.at(share))
-		b.report.took(name+", beside them", beside.at(share))
-		b.report.atMost(name+", times that without the sick ones", ratio(beside.at(share), alone.at(share)), 1.2)
+		var ratios []float64
+		for i := range beside {
+			b.report.took(fmt.Sprintf("%s, without the sick ones (%d)", name, i+1), alone[i].at(share))
+			b.report.took(fmt.Sprintf("%s, beside them (%d)", name, i+1), beside[i].at(share))
+			ratios = append(ratios, ratio(beside[i].at(share), alone[i].at(share)))
+		}
+		b.report.atMost(name+", times that without the sick ones, median of the rounds", median(ratios), 1.2)
 	}
 	b.report.atMost(trouble+": drain, times what the quota allows one by one", drained, 1.3)
 	return all, nil
@@ -218,4 +220,14 @@ func ratio(a, b time.Duration) float64 {
 		return 0
 	}
 	return float64(a) / float64(b)
+}
+
+// median gives the middle one, or what lies in the middle of two; 0 of nothing.
+func median(all []float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	n := len(all)
+	return (all[(n-1)/2] + all[n/2]) / 2
 }
