@@ -213,7 +213,6 @@ func (b *bench) open(ctx context.Context, name string, n nature, p platform) (*r
 		way = "webhooks through one ingest process"
 	}
 	b.report.set("events", way)
-	p.natsProcs = b.natsProcs()
 	return openRig(ctx, n, p, dir)
 }
 

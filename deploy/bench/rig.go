@@ -32,7 +32,6 @@ type platform struct {
 	slots    int  // of each worker; 0 is the product's default
 	procs    int  // processors that each of our programs may use at once
 
-	natsProcs int // processors that nats-server may use at once
 }
 
 // rig is the product's processes with all that they stand on.
@@ -80,7 +79,7 @@ func openRig(ctx context.Context, n nature, p platform, dir string) (r *rig, err
 	}
 	starting, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	all, err := stand.LaunchNATS(servers, dir, filepath.Join(p.binaries, "nats-server"), stand.Settings{Sync: p.sync, Procs: p.natsProcs})
+	all, err := stand.LaunchNATS(servers, dir, filepath.Join(p.binaries, "nats-server"), stand.Settings{Sync: p.sync})
 	if err != nil {
 		return r, err
 	}

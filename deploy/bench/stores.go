@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"syscall"
 )
@@ -69,13 +68,4 @@ func (b *bench) tidy(everything bool) {
 			_, _ = fmt.Fprintf(b.log, "logs and stores are in %s, and take memory until it is removed\n", dir)
 		}
 	}
-}
-
-// natsProcs is how many processors nats-server may use at once. Where it waits for the disk with its only one, nothing
-// else of it goes on.
-func (b *bench) natsProcs() int {
-	if b.stores == inMemory {
-		return b.procs
-	}
-	return runtime.NumCPU()
 }

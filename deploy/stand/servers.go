@@ -49,7 +49,6 @@ type NATS struct {
 type Settings struct {
 	Nodes int    // 0 means 1; more are a cluster
 	Sync  string // sync_interval, as "always"; empty: the server's default, two minutes
-	Procs int    // processors that each may use at once; 0: all
 }
 
 const natsConfig = `server_name: n%d
@@ -85,9 +84,6 @@ func LaunchNATS(ctx context.Context, dir, binary string, o Settings) ([]*NATS, e
 	var env []string
 	if os.Getenv("GOGC") == "" {
 		env = append(env, "GOGC="+natsGrowth)
-	}
-	if o.Procs > 0 {
-		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", o.Procs))
 	}
 	var all []*NATS
 	for i := range nodes {
