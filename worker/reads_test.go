@@ -69,16 +69,24 @@ func (d *desk) opened() {
 	d.moved.Broadcast()
 }
 
-func TestConversationsForBulkJobsAreReadAFewAtOnce(t *testing.T) {
-	t.Parallel()
+// readAtDesk lets a worker make a backlog of so many, whose conversations are read at a desk.
+func readAtDesk(t *testing.T, settings Settings, n int) (*desk, makings) {
+	t.Helper()
 	d, desk := openDepot(t, simzendesk.Config{}), newDesk()
 	d.town.read = desk.read
-	d.hold(t, 101)
-	made, _ := d.workBy(t, Settings{Slots: 4, SlotTime: time.Hour, LaneQuantum: time.Minute}, BulkTerms{Jobs: 10})
+	d.hold(t, n)
+	settings.LaneQuantum = time.Minute
+	made, _ := d.workBy(t, settings, BulkTerms{Jobs: 10})
 	t.Cleanup(desk.opened) // before the worker is waited for
 	if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
+	return desk, made
+}
+
+func TestConversationsForBulkJobsAreReadAFewAtOnce(t *testing.T) {
+	t.Parallel()
+	desk, made := readAtDesk(t, Settings{Slots: 4, SlotTime: time.Hour}, 101)
 	for left := 100; left >= 4; left-- {
 		if most := desk.waiting(4); most > 4 {
 			t.Fatalf("%d conversations were read at once, of at most 4", most)
@@ -93,14 +101,7 @@ func TestConversationsForBulkJobsAreReadAFewAtOnce(t *testing.T) {
 
 func TestAConversationThatIsReadForLongHindersNoOther(t *testing.T) {
 	t.Parallel()
-	d, desk := openDepot(t, simzendesk.Config{}), newDesk()
-	d.town.read = desk.read
-	d.hold(t, 31)
-	made, _ := d.workBy(t, Settings{Slots: 2, SlotTime: time.Millisecond, LaneQuantum: time.Minute}, BulkTerms{Jobs: 10})
-	t.Cleanup(desk.opened)
-	if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
-		t.Fatal(err)
-	}
+	desk, made := readAtDesk(t, Settings{Slots: 2, SlotTime: time.Millisecond}, 31)
 	desk.waiting(batchHands)
 	desk.opened()
 	for range 31 {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// slots bound how many events are in work, live or as candidates for bulk jobs. An event whose answers are late gives its slot to another one and goes on
-// beside: otherwise a few accounts that do not answer would hold all slots. How many go on beside is bounded too.
+// slots bound how many events are in work, live or as candidates for bulk jobs. An event whose answers are late gives its
+// slot to another one and goes on beside: otherwise a few accounts that do not answer would hold all slots. How many go on
+// beside is bounded too.
 type slots struct {
 	inside chan struct{}
 	beside chan struct{}

@@ -16,8 +16,8 @@ import (
 // same run without the sick ones, in turn.
 type fairness struct {
 	accounts, sick, workers int
-	perMinute, rounds       int
-	again                   int
+	perMinute               int
+	rounds, again           int
 	rate, share, stolen     float64
 	span                    time.Duration
 	troubles                string

@@ -146,7 +146,7 @@ func processorSeconds() (all []float64) {
 		return nil
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
-	for _, word := range strings.Fields(line)[1:] {
+	for word := range strings.FieldsSeq(strings.TrimPrefix(line, "cpu")) {
 		n, _ := strconv.ParseFloat(word, 64)
 		all = append(all, n/ticksPerSecond)
 	}
