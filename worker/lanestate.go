@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"passerelle/pkg/limit"
 	"passerelle/pkg/queue"
 )
 
@@ -71,8 +72,6 @@ func (w *Worker) pauseChanged(ctx context.Context, p queue.LanePause) {
 	}
 }
 
-const leftAlone = "the account is left alone for now: its limit was reached, or it had trouble"
-
 // laneReports tells how the accounts fare: those that are not open, and the budgets of those named.
 func (w *Worker) laneReports(accounts []string) []queue.LaneReport {
 	all := w.gates.reports()
@@ -97,7 +96,7 @@ func (w *Worker) laneReports(accounts []string) []queue.LaneReport {
 		}
 		if r := &all[i]; r.State == queue.LaneOpen && budget.BlockedUntil.After(w.now()) {
 			// No event has been turned away yet: the first one waits where it is, for what the account said of itself.
-			r.State, r.Until, r.Failure, r.Hint = queue.LaneLimited, budget.BlockedUntil, leftAlone, ""
+			r.State, r.Until, r.Failure, r.Hint = queue.LaneLimited, budget.BlockedUntil, limit.LeftAlone, ""
 		}
 		all[i].Budget = &budget
 	}

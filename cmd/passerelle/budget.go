@@ -86,7 +86,7 @@ func (b budget) Why() (message, hint string) {
 	}
 	switch {
 	case !s.BlockedUntil.IsZero():
-		return "the account has asked to be left alone for now: the limit that all who call it share was reached, or it had trouble", ""
+		return limit.LeftAlone, ""
 	case s.Remaining > 0:
 		others := ""
 		if s.Remaining > s.Reserve {

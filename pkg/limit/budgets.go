@@ -102,6 +102,9 @@ func (s *Share) Take(ctx context.Context, endpoint string) (answered func(status
 	return s.account.take(ctx, s.rank, endpoint, s.patience)
 }
 
+// LeftAlone says for people why there is no call before BlockedUntil.
+const LeftAlone = "the account has asked to be left alone for now: the limit that all who call it share was reached, or it had trouble"
+
 // State is what is known of an account's budget, for people.
 type State struct {
 	Configured   Quota
