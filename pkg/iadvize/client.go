@@ -127,8 +127,12 @@ const turnedAway = "iAdvize refused the token"
 
 // once asks once. The status is 0 without an answer.
 func (c *Client) once(ctx context.Context, access string, body, into any) (status int, err error) {
+	call, err := bounded.WithJSON(c.http.R().SetContext(ctx).SetAuthToken(access), body)
+	if err != nil {
+		return 0, c.unreachable("read from iAdvize", err)
+	}
 	var answer bounded.Answer
-	response, err := c.http.R().SetContext(ctx).SetAuthToken(access).SetBody(body).SetDoNotParseResponse(true).Post(c.endpoint())
+	response, err := call.SetDoNotParseResponse(true).Post(c.endpoint())
 	if err == nil {
 		answer, err = bounded.Read(response)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	json "github.com/go-json-experiment/json/v1"
@@ -47,11 +48,14 @@ type Client struct {
 	budget  Budget        // nil: calls are not counted
 }
 
+// calls is of all accounts: thousands of resty's clients, with settings of their own, would be a tenth of what is looked
+// through whenever a worker's memory is collected.
+var calls = sync.OnceValue(func() *resty.Client { return bounded.Client(callTimeout, maxBody) })
+
 // NewClient makes a client. It calls nobody. The store shares OAuth tokens with other processes and may be nil.
 func NewClient(a Account, store token.Store) *Client {
 	a.URL = strings.TrimRight(a.URL, "/")
-	c := &Client{account: a, gate: "zendesk/" + a.Name}
-	c.http = bounded.Client(callTimeout, maxBody).SetBaseURL(a.URL)
+	c := &Client{account: a, gate: "zendesk/" + a.Name, http: calls()}
 	if a.OAuth != nil {
 		c.tokens = c.tokenSource(store)
 	}
@@ -94,7 +98,9 @@ func (c *Client) once(ctx context.Context, r request, into any) (refused string,
 		return "", err
 	}
 	if r.body != nil {
-		call.SetBody(r.body)
+		if call, err = bounded.WithJSON(call, r.body); err != nil {
+			return "", c.lost(r, err)
+		}
 	}
 	if r.key != "" {
 		// Written otherwise than the standard library writes it: of a request with that header it believes that it may
@@ -107,7 +113,7 @@ func (c *Client) once(ctx context.Context, r request, into any) (refused string,
 		return "", err
 	}
 	var answer bounded.Answer
-	response, err := call.SetQueryParamsFromValues(r.query).SetDoNotParseResponse(true).Execute(r.method, r.path)
+	response, err := call.SetQueryParamsFromValues(r.query).SetDoNotParseResponse(true).Execute(r.method, c.account.URL+r.path)
 	if err == nil {
 		answer, err = bounded.Read(response)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-resty/resty/v2"
 
+	"passerelle/pkg/bounded"
 	"passerelle/pkg/ticket"
 	"passerelle/pkg/token"
 )
@@ -147,7 +148,11 @@ func (c *Client) requestToken(ctx context.Context, what string, body map[string]
 		return tokenAnswer{}, c.unresolved(err)
 	}
 	body["client_id"], body["client_secret"], body["expires_in"] = id, secret, int(c.askedLife().Seconds())
-	response, err := c.http.R().SetContext(ctx).SetBody(body).Post(tokenPath)
+	call, err := bounded.WithJSON(c.http.R().SetContext(ctx), body)
+	if err != nil {
+		return tokenAnswer{}, c.lost(request{what: what}, err)
+	}
+	response, err := call.Post(c.account.URL + tokenPath)
 	if err != nil {
 		return tokenAnswer{}, c.lost(request{what: what}, errors.Join(token.ErrUnanswered, err))
 	}
