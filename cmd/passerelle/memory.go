@@ -12,8 +12,8 @@ import (
 // heapGrowth is by how much the heap may grow over what is in use before it is collected, in percent. A worker of 5,000
 // accounts has 50 MB in use and collects for a quarter of a second, in which its tickets, and on a busy machine those of its
 // neighbours, take half as long again: with 200 that is every nine seconds, and decides how long the slowest hundredth of all
-// tickets takes. With 400 it is half as often, for 100 MB more. https://go.dev/doc/gc-guide
-const heapGrowth = 400
+// tickets takes. With 600 it is every half minute, for 200 MB more. https://go.dev/doc/gc-guide
+const heapGrowth = 600
 
 // giveBack gives back to the system what it took to read a configuration: half a gigabyte where it has 5,000 sites.
 func giveBack() { debug.FreeOSMemory() }

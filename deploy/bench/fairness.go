@@ -37,7 +37,7 @@ func (s *fairness) flags(set *flag.FlagSet) {
 	set.IntVar(&s.workers, "workers", 2, "worker processes")
 	set.IntVar(&s.perMinute, "per-minute", 700, "calls a minute that each account allows")
 	set.IntVar(&s.rounds, "rounds", 2, "how often with and without the sick ones")
-	set.Float64Var(&s.stolen, "stolen", 2, "percent of the processors: a round does not count if the machine's host took more in one half; below 0: none counts")
+	set.Float64Var(&s.stolen, "stolen", 0.5, "percent of the processors: a round does not count if the machine's host took more in one half; below 0: none counts")
 	set.IntVar(&s.again, "again", 3, "how many rounds of each trouble do not count at most; those after them do")
 	set.Float64Var(&s.rate, "rate", 500, "events a second, those of the sick ones included")
 	set.Float64Var(&s.share, "share", 0.4, "of the events that are the sick ones'")

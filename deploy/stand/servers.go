@@ -60,8 +60,8 @@ jetstream { store_dir: %q%s }
 const clusterConfig = `cluster { name: stand, listen: 127.0.0.1:%d, no_advertise: true, routes: [%s] }
 `
 
-// natsGrowth is what docker-compose.yml gives to nats-server, which collects its memory half as often with it.
-const natsGrowth = "200"
+// natsGrowth is what docker-compose.yml gives to nats-server, which collects its memory a quarter as often with it.
+const natsGrowth = "400"
 
 // ServerGrace is how long a server may take to end when it is asked to.
 const ServerGrace = 20 * time.Second
