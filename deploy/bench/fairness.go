@@ -117,7 +117,7 @@ func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, troub
 			return true
 		}
 		disturbed++
-		b.sayf("%s: does not count, because the machine's host took %.1f %% of the processors", half, stolen)
+		b.sayf("%s: does not count, because the machine's host took %.2f %% of the processors", half, stolen)
 		return false
 	}
 	for round := 1; round-disturbed <= s.rounds; round++ {
