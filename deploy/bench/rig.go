@@ -31,7 +31,6 @@ type platform struct {
 	ingest   bool // with an ingest process; without one events go straight into the queue
 	slots    int  // of each worker; 0 is the product's default
 	procs    int  // processors that each of our programs may use at once
-
 }
 
 // rig is the product's processes with all that they stand on.
