@@ -20,7 +20,7 @@ import (
 
 type deadlettersCommand struct {
 	List    deadListCommand    `cmd:"" help:"List dead letters."`
-	Show    deadShowCommand    `cmd:"" help:"The whole story of one."`
+	Show    deadShowCommand    `cmd:"" help:"One of them: why it died, in full, and what to do."`
 	Replay  deadReplayCommand  `cmd:"" help:"Try dead letters again."`
 	Discard deadDiscardCommand `cmd:"" help:"Throw dead letters away."`
 	Export  deadExportCommand  `cmd:"" help:"Print all as JSON Lines."`

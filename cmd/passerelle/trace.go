@@ -253,7 +253,7 @@ func (s *traced) print(std streams) error {
 	}
 	line("Reason", string(s.Reason))
 	if s.heldAtFirst {
-		line("Held at first for", s.HeldFor)
+		line("Held at first", s.HeldFor)
 	} else {
 		line("Held for", s.HeldFor)
 	}
