@@ -20,7 +20,7 @@ func (a *account) answered(k *call, status int, header http.Header) {
 	now := a.budgets.ms()
 	a.underWay--
 	a.endpoints.end(k.limits)
-	a.endpoints.hear(k.endpoint, now, k.granted, said.endpoints)
+	a.endpoints.hear(k.endpoint, now, k.granted, a.workers(), said.endpoints)
 
 	w := word{granted: k.granted, limit: float64(said.limit), left: float64(said.left), reset: unsaid, bound: k.bound}
 	if said.reset >= 0 {

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -24,6 +25,7 @@ type endpointLimit struct {
 	total, left float64 // total may be unsaid
 	at, hi      float64 // when left was heard; the window ends by hi
 	underWay    float64
+	turn        float64 // no call before, where there are fewer than processes; see few
 }
 
 // room tells whether a class may have one more call under way, and else after how many milliseconds to ask again.
@@ -32,17 +34,33 @@ func (e *endpoints) room(class string, now, workers float64) (wait float64, ok b
 		if now >= l.hi {
 			l.left, l.at = l.total, now
 			l.hi = math.Inf(1)
+			l.takeTurn(now, workers)
 		}
 		if l.left == unsaid || l.underWay < l.share(workers) {
 			continue
 		}
-		if l.underWay > 0 {
+		switch few := l.few(workers) && l.left >= 1; {
+		case l.underWay > 0:
 			wait = max(wait, soon)
-		} else {
+		case few && now >= l.turn: // it is
+		case few:
+			wait = max(wait, l.turn-now)
+		default:
 			wait = max(wait, min(l.hi-now, minute)+1)
 		}
 	}
 	return wait, wait == 0
+}
+
+// few tells whether the limit is too small for each process to have a part of it at the same time. They take turns then,
+// which none knows of the others: each has one call in so long a time that all together use half of the limit.
+func (l *endpointLimit) few(workers float64) bool { return l.total >= 1 && l.total < 2*workers }
+
+// takeTurn puts the next call off to somewhere in the time that each process has one call in.
+func (l *endpointLimit) takeTurn(now, workers float64) {
+	if l.few(workers) {
+		l.turn = now + minute*2*workers/l.total*(0.5+rand.Float64()) //nolint:gosec // jitter needs no secrecy
+	}
 }
 
 // share is what may be under way; see [tally.apart].
@@ -73,7 +91,7 @@ func (e *endpoints) end(counted []*endpointLimit) {
 }
 
 // hear takes in what an answer to a call of the class says. granted is when that call got leave.
-func (e *endpoints) hear(class string, now, granted float64, said []endpointSaying) {
+func (e *endpoints) hear(class string, now, granted, workers float64, said []endpointSaying) {
 	for _, s := range said {
 		l := e.of(class, s.name)
 		if l == nil {
@@ -97,6 +115,7 @@ func (e *endpoints) hear(class string, now, granted float64, said []endpointSayi
 			l.left, l.hi = min(l.left, left), min(l.hi, hi)
 		}
 		l.total = float64(s.total)
+		l.takeTurn(now, workers)
 	}
 }
 

@@ -114,6 +114,11 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return unsaid
 }
 
+// inFlight is the limit of bulk jobs at once. It has no window: a job that ends gives its place back. Whoever begins one
+// too many is told so, and that is for those who begin them.
+// https://developer.zendesk.com/api-reference/introduction/rate-limits/#job-limit
+const inFlight = "inflight-jobs"
+
 // endpointName gives the name of an endpoint's limit. One that counts for each ticket says nothing of the next ticket.
 func endpointName(key string) (string, bool) {
 	key = strings.ToLower(key[:min(len(key), maxName)])
@@ -121,7 +126,7 @@ func endpointName(key string) (string, bool) {
 	if !found {
 		name, found = strings.CutPrefix(key, "zendesk-rate-limit-")
 	}
-	return name, found && name != "" && !strings.HasPrefix(name, "per-")
+	return name, found && name != "" && name != inFlight && !strings.HasPrefix(name, "per-")
 }
 
 // readEndpoint reads "total=100; remaining=99; resets=41", in any order.

@@ -53,6 +53,30 @@ func TestOneAccountStopsInAllProcesses(t *testing.T) {
 	}
 }
 
+// Redis comes back without its memory: who was told to leave the account alone remembers, and tells the others.
+func TestAnEmptyRedisDoesNotEndAStop(t *testing.T) {
+	a, b, _, p := twoProcesses(t, 700, 20)
+	mustTake(t, a.Of("acme", Live, time.Minute), "POST tickets")(429, http.Header{"Retry-After": {"300"}})
+	told(t, a, "acme")
+	p.Kill()
+	p.Restart()
+	for deadline := time.Now().Add(30 * time.Second); !a.State("acme").Shared || !b.State("acme").Shared; {
+		if time.Now().After(deadline) {
+			t.Fatal("the processes do not come back to Redis")
+		}
+	}
+	if wait := wantNone(t, a.Of("acme", Urgent, time.Second), "POST tickets"); wait < 4*time.Minute || wait > 5*time.Minute {
+		t.Errorf("who was told is to wait %s, want nearly 5 minutes", wait)
+	}
+	told(t, a, "acme")
+	if wait := wantNone(t, b.Of("acme", Urgent, time.Second), "POST tickets"); wait < 4*time.Minute || wait > 5*time.Minute {
+		t.Errorf("the other process is to wait %s, want nearly 5 minutes", wait)
+	}
+	if used := a.State("acme").Used; used != 0 {
+		t.Errorf("%d leaves count as used, and none was", used)
+	}
+}
+
 func TestProcessesShareWhatIsLeft(t *testing.T) {
 	a, b, r, _ := twoProcesses(t, 40, 20)
 	mustTake(t, a.Of("acme", Urgent, time.Minute), "POST tickets")(201, headers("2024", 40, 39, 55_000))

@@ -287,6 +287,57 @@ func TestEndpointLimits(t *testing.T) {
 	})
 }
 
+// How many bulk jobs are at work is no window: one that ends gives its place back.
+func TestBulkJobsAtWorkHoldNoCallBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(nil, of(700, 20), Workers(func() int { return 16 })).Of("acme", Live, 0)
+		for left := 29; left >= 0; left-- {
+			h := headers("2024", 700, 690, 50_000)
+			h.Set("zendesk-ratelimit-inflight-jobs", fmt.Sprintf("total=30; remaining=%d; resets=60", left))
+			mustTake(t, s, "POST tickets/create_many")(200, h)
+		}
+	})
+}
+
+// Many processes, and an endpoint that allows less than one call of each: none is shut out, and all together stay within it.
+func TestAnEndpointOfFewCallsIsUsedByManyProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const processes, total, minutes = 16, 20, 30
+		used, most := 0, 0
+		var made [processes]int
+		var all []*Share
+		for range processes {
+			all = append(all, New(nil, of(2500, 20), Workers(func() int { return processes })).Of("acme", Live, 0))
+		}
+		for second := range minutes * 60 {
+			if second%60 == 0 {
+				used = 0
+			}
+			for i, s := range all {
+				answered, _, ok := s.Take(t.Context(), "PUT tickets/{id}")
+				if !ok {
+					continue
+				}
+				used++
+				made[i]++
+				most = max(most, used)
+				h := headers("2024", 2500, 2400, 60_000-float64(second%60)*1000)
+				h.Set("zendesk-rate-limit-tickets-update", fmt.Sprintf("total=%d; remaining=%d; resets=%d", total, total-used, 60-second%60))
+				answered(200, h)
+			}
+			time.Sleep(time.Second)
+		}
+		for i, n := range made {
+			if n < minutes/4 {
+				t.Errorf("process %d made %d calls in %d minutes", i, n, minutes)
+			}
+		}
+		if most > total {
+			t.Errorf("%d calls in one minute, of %d", most, total)
+		}
+	})
+}
+
 // Calls that never get an answer, by mistake or because the caller is gone, do not stop the account for good.
 func TestCallsWithoutAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

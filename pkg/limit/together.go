@@ -64,8 +64,16 @@ func (a *account) exchangeOnce() {
 	}
 	blocked := a.local.blocked
 	a.local = v.tally.shift(b.ms() - v.now)
+	l := v.leave
+	if now := b.ms(); blocked > now && blocked > a.local.blocked+slack {
+		// Redis has forgotten, as one that came back empty, that the account asked to be left alone.
+		a.giveBack(int(l.given[Backlog]+l.given[Live]+l.given[Urgent]), v.now)
+		l = leave{bound: unsaid, wait: same(blocked - now), first: same(blocked - now)}
+		a.news = a.news || block == 0 // else it has just been told
+		a.block = max(a.block, blocked)
+	}
 	a.local.blocked = max(a.local.blocked, blocked)
-	a.settle(c, v.now, v.leave)
+	a.settle(c, v.now, l)
 }
 
 // mayWait tells whether the word of a call may wait until this process asks for leave again: where calls are few and much
