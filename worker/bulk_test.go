@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -399,4 +400,44 @@ func TestNoBulkJobIsBegunWhileNoTicketIsAnswered(t *testing.T) {
 	}
 	mend()
 	d.settled(t, n, time.Second)
+}
+
+// A process that does not know the site, as while a configuration is rolled out, buries what another process has in a bulk
+// job. The ticket counts.
+func TestATicketOfABulkJobTakesItsDeadLetterAway(t *testing.T) {
+	t.Parallel()
+	d := openDepot(t, simzendesk.Config{JobDelay: 3 * time.Second})
+	const n = 20
+	d.hold(t, n)
+	if err := d.queue.WakeNow(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	d.work(t, BulkTerms{Jobs: 1})
+	var key string
+	eventually(t, "a bulk job is at work", func() bool {
+		batches, err := d.queue.Batches(t.Context(), "acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(batches) == 0 || batches[0].Job == "" {
+			return false
+		}
+		key = batches[0].Keys[3]
+		return true
+	})
+	h, err := d.queue.HeldAt(t.Context(), "acme", key)
+	if err != nil || h == nil {
+		t.Fatalf("held: %v, %v", h, err)
+	}
+	why := &ticket.Failure{Trouble: ticket.TroubleJob, Reason: ticket.ReasonSiteUnknown}
+	if err := d.queue.Bury(t.Context(), ticket.Bury(h.Event, why, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.queue.Release(t.Context(), *h); err != nil {
+		t.Fatal(err)
+	}
+	d.settled(t, n, 0)
+	if b, err := d.queue.DeadLetter(t.Context(), key); !errors.Is(err, queue.ErrNoDeadLetter) {
+		t.Errorf("%+v, %v, want no dead letter", b, err)
+	}
 }

@@ -31,7 +31,7 @@ func (w *Worker) keep(ctx context.Context, e ticket.Event, o ticket.Outcome) err
 	case ticket.ResultCreated, ticket.ResultUpdated, ticket.ResultSkipped:
 		// A try before this one may have buried the job, and died before it took the event out of the queue.
 		if !o.Buried && (e.Replays > 0 || e.Attempts > 1) {
-			return w.queue.Unbury(ctx, e)
+			return w.queue.Unbury(ctx, e.Key())
 		}
 		return nil
 	case ticket.ResultDead:
@@ -63,7 +63,7 @@ func (w *Worker) bury(ctx context.Context, e ticket.Event, f *ticket.Failure) er
 		return err
 	}
 	if entry.State == queue.StateCreated { // another worker had the same event, and was luckier
-		return w.queue.Unbury(ctx, e)
+		return w.queue.Unbury(ctx, e.Key())
 	}
 	dead := entry.Of(e)
 	dead.State, dead.Reason, dead.At = queue.StateDead, f.Reason, now

@@ -62,8 +62,10 @@ func (b *bulk) settleEach(ctx context.Context, j *job, at zendesk.BulkJob) (rest
 		case h == nil && id == 0:
 			return nil // settled by another worker
 		case h == nil: // it left by another way, perhaps as a dead letter: the ticket exists all the same
-			_, err := b.noteMade(ctx, ticket.Job(j.Keys[i]), id)
-			return err
+			if _, err := b.noteMade(ctx, ticket.Job(j.Keys[i]), id); err != nil {
+				return err
+			}
+			return b.queue.Unbury(ctx, j.Keys[i])
 		case id != 0:
 			return b.settleMade(ctx, *h, id, b.now().Sub(j.SentAt))
 		}

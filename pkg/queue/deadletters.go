@@ -166,14 +166,14 @@ func (q *Queue) takeAway(ctx context.Context, b Buried) error {
 	return nil
 }
 
-// Unbury takes the dead letter of an event away, whatever its account was then, once its ticket exists.
-func (q *Queue) Unbury(ctx context.Context, e ticket.Event) error {
-	subject := "dead.*." + e.Key()
+// Unbury takes the dead letter of the event with that key away, whatever its account was then, once its ticket exists.
+func (q *Queue) Unbury(ctx context.Context, key string) error {
+	subject := "dead.*." + key
 	if _, err := q.dead.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(subject)); errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil // a look costs no write to the disk
 	}
 	if err := q.dead.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
-		return fmt.Errorf("take dead letter %s away: %w", e.Key(), err)
+		return fmt.Errorf("take dead letter %s away: %w", key, err)
 	}
 	return nil
 }

@@ -230,7 +230,7 @@ func TestDeadLetters(t *testing.T) {
 	if err := errors.Join(q.Discard(t.Context(), b, time.Now()), q.Discard(t.Context(), b, time.Now())); err != nil {
 		t.Errorf("discard twice: %v", err)
 	}
-	if err := q.Unbury(t.Context(), closed("c1")); err != nil {
+	if err := q.Unbury(t.Context(), closed("c1").Key()); err != nil {
 		t.Fatal(err)
 	}
 	if got := letters(t, q, queue.Filter{}); len(got) != 1 || got[0].ID != "c2" {
@@ -390,7 +390,7 @@ func TestAServerOutOfReach(t *testing.T) {
 		"hold":    q.Hold(ctx, closed("c1"), time.Now()),
 		"wake":    q.Wake(ctx, "acme", time.Now()),
 		"bury":    q.Bury(ctx, ticket.DeadLetter{}),
-		"unbury":  q.Unbury(ctx, closed("c1")),
+		"unbury":  q.Unbury(ctx, closed("c1").Key()),
 		"replay":  replayErr,
 		"discard": q.Discard(ctx, queue.Buried{}, time.Now()),
 		"release": q.Release(ctx, queue.Held{}),

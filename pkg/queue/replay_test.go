@@ -18,7 +18,7 @@ func TestAReplaySeesWhatHappenedMeanwhile(t *testing.T) {
 		}
 	}
 	read := letters(t, q, queue.Filter{})
-	if err := q.Unbury(t.Context(), closed("gone")); err != nil {
+	if err := q.Unbury(t.Context(), closed("gone").Key()); err != nil {
 		t.Fatal(err)
 	}
 	if err := q.Bury(t.Context(), ticket.Bury(closed("newer"), failure, now.Add(time.Hour))); err != nil {
