@@ -97,12 +97,21 @@ func (p *problem) add(key string, e detailEntry) {
 	if key == "base" && e.FieldID != 0 && (e.Error == "" || e.Error == "BlankValue") {
 		p.keys = append(p.keys, "base#required")
 	}
-	if e.FieldID != 0 {
+	if e.FieldID != 0 && len(p.fields) < mostNamed {
 		p.fields = append(p.fields, ticket.FieldRef{ID: e.FieldID, Title: fieldTitle(e)})
 	}
-	if !slices.Contains(p.shown, key) {
+	if len(p.shown) < mostNamed && isCode(key) && !slices.Contains(p.shown, key) {
 		p.shown = append(p.shown, key)
 	}
+}
+
+// mostNamed bounds how many fields, and details, of an answer are told of: a form has fewer, and a dead letter must fit
+// into a message of NATS.
+const mostNamed = 400
+
+// isCode tells whether a text of Zendesk's is a word, and so may be shown: a sentence may name people.
+func isCode(text string) bool {
+	return text != "" && len(text) <= 60 && !strings.ContainsAny(text, " @:")
 }
 
 // fieldTitle takes the title from "Title: is required …", which is written so in every language; French has a space
@@ -110,8 +119,11 @@ func (p *problem) add(key string, e detailEntry) {
 func fieldTitle(e detailEntry) string {
 	title, _, found := strings.Cut(e.Description, ": ")
 	title = strings.TrimSpace(title)
-	if !found || title == "" || len(title) > 200 {
+	switch {
+	case (!found || title == "" || len(title) > 200) && isCode(e.FieldType):
 		return e.FieldType
+	case !found || len(title) > 200:
+		return ""
 	}
 	return title
 }

@@ -168,7 +168,7 @@ func (c *Client) failure(r request, status int, p problem, response *resty.Respo
 		class.hint = c.scopeHint()
 	}
 	message := r.what + ": " + class.message
-	if p.code != "" && len(p.code) < 60 {
+	if isCode(p.code) {
 		message += " (" + p.code + ")"
 	}
 	if len(p.shown) > 0 {

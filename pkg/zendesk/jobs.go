@@ -105,7 +105,7 @@ func readNumber(raw json.RawMessage) (int64, bool) {
 // readCode keeps what is a code, and no sentence.
 func readCode(raw json.RawMessage) string {
 	var code string
-	if json.Unmarshal(raw, &code) != nil || len(code) > 60 || strings.ContainsAny(code, " @:") {
+	if json.Unmarshal(raw, &code) != nil || !isCode(code) {
 		return ""
 	}
 	return code

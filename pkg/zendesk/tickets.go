@@ -143,7 +143,7 @@ func (c *Client) CountComments(ctx context.Context, id int64) (n int, stamp stri
 	path := fmt.Sprintf("/api/v2/tickets/%d/comments", id)
 	query := url.Values{"page[size]": {"100"}}
 	var author int64
-	for {
+	for range maxPages {
 		var answer struct {
 			Comments []struct {
 				AuthorID int64 `json:"author_id"`
@@ -164,6 +164,10 @@ func (c *Client) CountComments(ctx context.Context, id int64) (n int, stamp stri
 		if !answer.Meta.next(query) {
 			return n, read.Ticket.UpdatedAt, nil
 		}
+	}
+	return 0, "", &ticket.Failure{ // a ticket has 5,000 at most
+		Trouble: ticket.TroubleHiccup, Gate: c.gate, Reason: ticket.ReasonExpired, Hint: hintWait,
+		Detail: ticket.Detail{Message: "count comments: the list does not end"},
 	}
 }
 
