@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -112,13 +113,11 @@ func (l *lane) closeBulk() {
 	}
 	b.end()
 	b.wait.Wait()
-	if b.underWay() == 0 {
+	if b.underWay() == 0 || l.halted() { // halted, it is known when to go on: to look sooner would be one more call to an account in trouble
 		return
 	}
 	l.again(l.now().Add(pollEvery))
-	if !l.halted() { // an alarm that is set already may ring much later
-		_ = l.queue.WakeNow(context.WithoutCancel(l.work), l.account)
-	}
+	_ = l.queue.WakeNow(context.WithoutCancel(l.work), l.account) // an alarm that is set already may ring much later
 }
 
 // batch makes the tickets of the next hundred events in a bulk job, those that are fit for it, and the others one by
@@ -195,7 +194,7 @@ func (b *bulk) send(batch []candidate) {
 		b.takeBack(batch, note)
 		b.refused(batch, f)
 	default: // lost; the next one would fare no better
-		b.halt(b.now().Add(accountWait))
+		b.halt(b.now().Add(b.trouble(err, accountWait)))
 		b.log.Warn().Err(err).Str("account", b.account).Str("batch", id).Int("tickets", len(batch)).
 			Msg("the answer to a bulk job was lost; its tickets wait until it is recognised or must have ended")
 	}
@@ -217,8 +216,7 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 		b.send(batch)
 		return
 	case f.Trouble == ticket.TroubleAccount && f.Detail.Status != http.StatusForbidden && f.Detail.Status != http.StatusNotFound:
-		b.halt(b.now().Add(max(f.After, firstDelay)))
-		b.learn(b.work, ticket.Event{Account: b.account}, &ticket.Outcome{Result: ticket.ResultHeld, Failure: f}, nil, errand{rank: limit.Live})
+		b.halt(b.now().Add(b.trouble(f, max(f.After, firstDelay))))
 		return
 	case b.ways.refused(b.account, b.now()):
 		b.atMost(0)
@@ -228,6 +226,16 @@ func (b *bulk) refused(batch []candidate, f *ticket.Failure) {
 	for _, c := range batch { // each alone says what is wrong with it, or with the account
 		b.alone(c.held)
 	}
+}
+
+// trouble has this process and the others leave the account alone, where the failure of a call about bulk jobs says so. It
+// gives when to try again, after that long at least. When only bulk jobs have no call, all else goes on.
+func (b *bulk) trouble(err error, wait time.Duration) time.Duration {
+	o := &ticket.Outcome{Result: ticket.ResultRetry, After: wait}
+	if errors.As(err, &o.Failure) {
+		b.learn(b.work, ticket.Event{Account: b.account}, o, nil, errand{rank: limit.Backlog})
+	}
+	return o.After
 }
 
 // atMost lowers how many jobs may be under way at once.

@@ -113,9 +113,19 @@ func (w *Worker) drain(fetch, work context.Context, account string) (time.Time, 
 	}
 	l.closeBulk() //nolint:contextcheck // the same
 	l.wait.Wait()
+	return l.end(), err
+}
+
+// end gives when to try again. An account in trouble is not tried before its time, whatever else the run has to come back
+// for: each run begins with a call to it.
+func (l *lane) end() time.Time {
+	gate := l.gates.seen(queue.LaneGate(l.account))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.next, err
+	if l.stop && gate.down() {
+		return latest(l.next, gate.until)
+	}
+	return l.next
 }
 
 // walk goes on through what is held, to the end.

@@ -33,11 +33,15 @@ func TestADownAccountIsProbedOnceForEachWait(t *testing.T) {
 	hung := accountDown()
 	hung.Trouble, hung.Err = ticket.TroubleUncertain, context.DeadlineExceeded
 	for name, f := range map[string]*ticket.Failure{"down": accountDown(), "hung": hung} {
-		t.Run(name, func(t *testing.T) { probeOnceForEachWait(t, f) })
+		t.Run(name, func(t *testing.T) { probeOnceForEachWait(t, f, nil) })
+		for job, id := range map[string]string{"a bulk job at work": "job1", "one that may be at work": ""} {
+			t.Run(name+", with "+job, func(t *testing.T) { probeOnceForEachWait(t, f, &id) })
+		}
 	}
 }
 
-func probeOnceForEachWait(t *testing.T, f *ticket.Failure) {
+// probeOnceForEachWait lets an account fail that has a bulk job of that id, or none when it is nil.
+func probeOnceForEachWait(t *testing.T, f *ticket.Failure, job *string) {
 	t.Helper()
 	q := openQueue(t)
 	world := newTown()
@@ -51,6 +55,16 @@ func probeOnceForEachWait(t *testing.T, f *ticket.Failure) {
 	}
 	begin := time.Now()
 	w, ahead := holding(t, q, world, begin, "c1", "c2")
+	if job != nil {
+		noBulkJobs(w, accountDown())
+		batch, err := q.OpenBatch(t.Context(), queue.Batch{ID: "batch1", Account: "acme", SentAt: begin, Keys: []string{"held.other"}})
+		if err == nil && *job != "" {
+			_, err = q.NoteJob(t.Context(), batch, *job)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for run := range 6 {
 		lasted := time.Duration(0)
 		if at := w.gates.all[f.Gate]; at != nil {

@@ -132,7 +132,7 @@ func (b *bulk) watch(ctx context.Context) {
 			ticker.Reset(pollEvery)
 		case errors.As(err, &f) && f.After > pollEvery:
 			failed++
-			ticker.Reset(f.After)
+			ticker.Reset(b.trouble(err, f.After))
 		default:
 			failed++
 		}
