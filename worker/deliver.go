@@ -76,7 +76,7 @@ func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, why errand) ti
 	}
 	site, ok := d.Directory.Site(ctx, e.Platform, e.ProjectID)
 	if !ok {
-		return d.failed(*e, siteUnknown(*e))
+		return d.failed(*e, siteUnknown(*e), false)
 	}
 	e.Site, e.Account = site.Name, site.Account
 	work := d.conversationEnded
@@ -88,7 +88,7 @@ func (d *Deliverer) outcome(ctx context.Context, e *ticket.Event, why errand) ti
 		err = d.mayNotDie(ctx, *e, outcome, err)
 	}
 	if err != nil {
-		failed := d.failed(*e, err)
+		failed := d.failed(*e, err, d.over(ctx, *e, err))
 		failed.Lookup = outcome.Lookup
 		return failed
 	}

@@ -3,8 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
+	"time"
 
 	"passerelle/pkg/limit"
+	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
 
@@ -32,6 +34,23 @@ func (d *Deliverer) mayNotDie(ctx context.Context, e ticket.Event, o ticket.Outc
 	again := *f
 	again.Trouble = ticket.TroubleHiccup
 	return &again
+}
+
+// doubtTime is for how much longer than others a conversation waits that may have a ticket already.
+const doubtTime = time.Hour
+
+// over tells whether an event has waited as long as it may. A conversation is tried on for a while when a try, the one that
+// gave err or one before, may have made its ticket: the look-up of the next one tells.
+func (d *Deliverer) over(ctx context.Context, e ticket.Event, err error) bool {
+	if !d.late(e, 0) || e.Kind != ticket.KindClosed || d.late(e, doubtTime) {
+		return d.late(e, 0)
+	}
+	var f *ticket.Failure
+	if errors.As(err, &f) && f.Trouble == ticket.TroubleUncertain {
+		return false
+	}
+	entry, _, err := d.Ledger.Look(ctx, e.Job())
+	return err == nil && entry.State != queue.StateIntended
 }
 
 // mayExist tells whether an earlier try made the ticket, or may have. The ledger may be read from a replica that lags

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -180,6 +181,42 @@ func withNote(id string) (ticket.Conversation, error) {
 	c := conversation(id)
 	c.ClosingForm = ticket.ClosingForm{Known: true, Escalate: true, PrivateNote: "note"}
 	return c, nil
+}
+
+// A ticket whose making had no answer is looked for before its conversation, whose time is over, is given up.
+func TestWhatMayHaveATicketIsNotGivenUpAtOnce(t *testing.T) {
+	down := accountDown()
+	for name, tc := range map[string]struct {
+		age  time.Duration // at the second try; the first one's is the longest that a conversation waits
+		find *ticket.Failure
+		want ticket.Result
+	}{
+		"found":               {age: 72*time.Hour + time.Minute, want: ticket.ResultCreated},
+		"cannot be looked up": {age: 72*time.Hour + time.Minute, find: down, want: ticket.ResultHeld},
+		"found late":          {age: 80 * time.Hour, want: ticket.ResultCreated},
+		"never looked up":     {age: 80 * time.Hour, find: down, want: ticket.ResultDead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world := newTown()
+			d := deliverer(world, openQueue(t), Settings{Expiry: 72 * time.Hour})
+			try := func(n int, age time.Duration) ticket.Outcome {
+				e := closed("c1")
+				e.Attempts, e.ReceivedAt, e.OccurredAt = n, e.ReceivedAt.Add(-age), e.OccurredAt.Add(-age)
+				return d.Deliver(t.Context(), &e)
+			}
+			world.lose = func(string) error { return &ticket.Failure{Trouble: ticket.TroubleUncertain} }
+			if o := try(1, 72*time.Hour); o.Result != ticket.ResultRetry {
+				t.Fatalf("the ticket's making had no answer: %+v", o)
+			}
+			world.lose = nil
+			if tc.find != nil {
+				world.fail = func(string) error { return tc.find }
+			}
+			if o := try(2, tc.age); o.Result != tc.want || len(world.tickets) != 1 {
+				t.Errorf("outcome = %+v, %d tickets", o, len(world.tickets))
+			}
+		})
+	}
 }
 
 // A look-up for which the account has no call left did not fail: it was not made.

@@ -16,7 +16,7 @@ import (
 func (w *Worker) knock(ctx context.Context, e ticket.Event, why errand) *ticket.Failure {
 	gate := queue.LaneGate(e.Account)
 	patience := w.gates.patience(gate)
-	if patience == 0 || w.late(e) {
+	if patience == 0 || w.over(ctx, e, nil) {
 		return nil
 	}
 	tickets, ok := w.Tickets(e.Account, why.rankOf(e), why.held)

@@ -239,7 +239,7 @@ func TestWhatWaitedForAPauseMayWaitAsLongAgain(t *testing.T) {
 		{"in a bulk job for days", time.Time{}, &ticket.Failure{Trouble: ticket.TroubleHiccup, Limited: true}, ticket.ResultRetry},
 	} {
 		d.pauses.put(queue.LanePause{Account: "acme", ResumedAt: tc.resumed})
-		if o := d.failed(e, tc.failure); o.Result != tc.want {
+		if o := d.failed(e, tc.failure, d.late(e, 0)); o.Result != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, o.Result, tc.want)
 		}
 	}

@@ -24,8 +24,8 @@ const (
 )
 
 // failed turns an error into what becomes of the event. Trouble of the account never makes a dead letter, unless the
-// event is too old.
-func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
+// event has waited as long as it may, and is over.
+func (d *Deliverer) failed(e ticket.Event, err error, over bool) ticket.Outcome {
 	var f *ticket.Failure
 	if !errors.As(err, &f) {
 		// The ledger or the queue: this process's or the server's trouble.
@@ -38,7 +38,7 @@ func (d *Deliverer) failed(e ticket.Event, err error) ticket.Outcome {
 	if f.Trouble == ticket.TroubleJob {
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: f}
 	}
-	if d.late(e) && !mayBeMade(f) {
+	if over && !mayBeMade(f) {
 		return ticket.Outcome{Result: ticket.ResultDead, Failure: expired(f)}
 	}
 	if f.Trouble == ticket.TroubleAccount {
@@ -69,6 +69,9 @@ func expired(f *ticket.Failure) *ticket.Failure {
 	late.Trouble = ticket.TroubleJob
 	if late.Reason != ticket.ReasonCredentialsRefused {
 		late.Reason = ticket.ReasonExpired
+	}
+	if f.Trouble == ticket.TroubleUncertain {
+		late.Hint = "a ticket may have been made all the same: replay it when the account answers, which looks for the ticket first"
 	}
 	if f.Reason == ticket.ReasonNotCompleteYet {
 		late.Hint = "see by passerelle trace whether what it waited for has come; then replay it, or discard it"

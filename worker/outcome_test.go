@@ -28,7 +28,7 @@ func TestOnlyTheJobsOwnTroubleEndsIt(t *testing.T) {
 		for _, attempts := range []int{0, 1, 31, 1000, 1 << 30} {
 			e := closed("c1")
 			e.Attempts = attempts
-			fresh := d.failed(e, err)
+			fresh := d.failed(e, err, d.late(e, 0))
 			if own := name == "refused"; (fresh.Result == ticket.ResultDead) != own {
 				t.Errorf("%s, tried %d times: %+v", name, attempts, fresh)
 			}
@@ -36,7 +36,7 @@ func TestOnlyTheJobsOwnTroubleEndsIt(t *testing.T) {
 				t.Errorf("%s: after %s", name, fresh.After)
 			}
 			e.ReceivedAt, e.OccurredAt = e.ReceivedAt.Add(-d.Expiry), e.OccurredAt.Add(-d.Expiry)
-			if late := d.failed(e, err); late.Result != ticket.ResultDead || !slices.Contains(ticket.Reasons(), late.Failure.Reason) {
+			if late := d.failed(e, err, d.late(e, 0)); late.Result != ticket.ResultDead || !slices.Contains(ticket.Reasons(), late.Failure.Reason) {
 				t.Errorf("%s, too old: %+v", name, late)
 			} else if late.Failure.Hint == waits.Hint {
 				t.Errorf("%s, too old: nothing is tried again, but the hint is %q", name, late.Failure.Hint)

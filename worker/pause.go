@@ -55,9 +55,9 @@ func pausedFailure(account string) *ticket.Failure {
 	}
 }
 
-// late tells whether an event has waited as long as it may. After a pause of its account it may wait as long again:
-// what could not be tried must not be given up.
-func (d *Deliverer) late(e ticket.Event) bool {
-	now := d.now()
-	return e.Age(now) >= d.Expiry && now.Sub(d.pauses.resumed(e.Account)) >= d.Expiry
+// late tells whether an event has waited as long as it may, and so much more. After a pause of its account it may wait as
+// long again: what could not be tried must not be given up.
+func (d *Deliverer) late(e ticket.Event, more time.Duration) bool {
+	now, most := d.now(), d.Expiry+more
+	return e.Age(now) >= most && now.Sub(d.pauses.resumed(e.Account)) >= most
 }

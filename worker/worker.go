@@ -151,7 +151,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand) ticke
 	if why.probe && len(names) > 0 {
 		shutting = names[1:] // it finds out about the account, and not about a connection
 	}
-	if f, until, shut := w.gates.shut(shutting...); shut && !w.late(*e) {
+	if f, until, shut := w.gates.shut(shutting...); shut && !w.over(ctx, *e, nil) {
 		if known := w.sort(ctx, e, f); !w.goesAhead(*e, f) {
 			return w.mustWait(*e, why, known, f, until.Sub(start))
 		}
@@ -173,7 +173,7 @@ func (w *Worker) attempt(ctx context.Context, e *ticket.Event, why errand) ticke
 	if silent == nil {
 		outcome = w.outcome(ctx, e, why)
 	} else {
-		outcome = w.failed(*e, silent)
+		outcome = w.failed(*e, silent, false)
 	}
 	place.leave(outcome.Failure == nil || outcome.Failure.Trouble == ticket.TroubleJob)
 	if ctx.Err() != nil && outcome.Result == ticket.ResultHeld {
