@@ -149,7 +149,7 @@ func (c deadShowCommand) Run(ctx context.Context, std streams) error {
 			return printJSON(std, d.DeadLetter)
 		}
 		_, err = fmt.Fprintf(std.out, "Conversation  %s\nSite          %s\nAccount       %s\nReason        %s\nDetail        %s\nWhat to do    %s\nAttempts      %d, replays %d\nFirst failed  %s\nLast failed   %s\n",
-			d.ConversationID, d.Site, d.Account, d.Reason, d.Detail.Message, d.Hint, d.Attempts, d.Replays,
+			d.ConversationID, d.Site, d.Account, d.Reason, d.Detail.Text(), d.Hint, d.Attempts, d.Replays,
 			localTime(d.FirstFailedAt), localTime(d.LastFailedAt))
 		return err
 	})

@@ -54,7 +54,7 @@ func (r replayed) text(dry bool) string {
 		text += ": " + r.Why
 	}
 	if r.Detail != nil {
-		text += ": " + string(r.Reason) + ": " + r.Detail.Message
+		text += ": " + string(r.Reason) + ": " + r.Detail.Text()
 	}
 	return text
 }

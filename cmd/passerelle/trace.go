@@ -13,7 +13,7 @@ import (
 )
 
 type traceCommand struct {
-	ConversationID string `arg:"" name:"conversation-id" help:"Id of the conversation, as iAdvize spells it."`
+	ConversationID string `arg:"" name:"conversation-id" help:"Id of the conversation, as iAdvize spells it, or the external id of its ticket."`
 }
 
 // traced is the story of a conversation. It is part of the product's public face, and holds no personal data.
@@ -74,6 +74,7 @@ type surveyAnswer struct {
 
 // Run tells the story.
 func (c traceCommand) Run(ctx context.Context, std streams) error {
+	c.ConversationID = strings.TrimPrefix(c.ConversationID, ticket.ExternalIDPrefix) // as it stands in the ticket
 	return visit(ctx, func(_ environment, q *queue.Queue, _ *cleanups) error {
 		t, err := q.Trace(ctx, c.ConversationID)
 		if err != nil {
@@ -118,7 +119,7 @@ func tell(conversationID string, t queue.Trace, tries queueTries) traced {
 		s.Reason, s.Hint, s.Attempts, s.Replays = d.Reason, d.Hint, d.Attempts, d.Replays
 		s.Detail = &d.Detail
 		letter = true
-		s.add(d.LastFailedAt, "dead", "dead letter: "+string(d.Reason)+": "+d.Detail.Message)
+		s.add(d.LastFailedAt, "dead", "dead letter: "+string(d.Reason)+": "+d.Detail.Text())
 	}
 	for _, e := range t.Held {
 		s.event(e, outcomeHeld)
@@ -253,7 +254,7 @@ func (s *traced) print(std streams) error {
 	}
 	line("Reason", string(s.Reason))
 	if s.heldAtFirst {
-		line("Held at first", s.HeldFor)
+		line("Was held for", s.HeldFor)
 	} else {
 		line("Held for", s.HeldFor)
 	}

@@ -94,7 +94,7 @@ func visitQueue(ctx context.Context, e environment, done *cleanups) (*queue.Queu
 	options := queue.Options{URL: e.NATSURL, Name: "passerelle command", Replicas: e.NATSReplicas, Lenient: true}
 	if e.NATSURL == "" {
 		if _, err := os.Stat(e.DataDir); err != nil {
-			return nil, fmt.Errorf("nothing is stored at %s; set PASSERELLE_DATA_DIR or PASSERELLE_NATS_URL to where passerelle serve keeps its work", e.DataDir)
+			return nil, fmt.Errorf("nothing is stored at %s (a demonstration takes its folder away when it ends); set PASSERELLE_DATA_DIR or PASSERELLE_NATS_URL to where passerelle serve keeps its work", e.DataDir)
 		}
 		server, err := startStore(e, embed.Options{})
 		switch {

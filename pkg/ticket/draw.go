@@ -47,11 +47,16 @@ func Draw(c Conversation, s Site, purpose Purpose, form Form, people People) (Dr
 		return Draft{}, err
 	}
 	missing, doubtful := form.Missing(d.filling(form, values))
-	if d.Status == StatusSolved && d.AssigneeID == 0 {
+	unassigned := d.Status == StatusSolved && d.AssigneeID == 0
+	if unassigned {
 		missing = append(assigneeField(form), missing...)
 	}
 	if len(missing) > 0 {
-		return Draft{}, RequiredMissing(missing)
+		f := RequiredMissing(missing)
+		if unassigned && s.Tickets.FallbackAssignee != "" {
+			f.Hint = "tickets.fallback_assignee of the site names nobody who can be assigned, as passerelle sites check says; otherwise " + f.Hint
+		}
+		return Draft{}, f
 	}
 	d.Fields, d.Doubtful = listed(values), doubtful
 	d.Comments = comments(c, s, purpose, labels, assigned)

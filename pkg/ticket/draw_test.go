@@ -139,6 +139,14 @@ func TestDrawAssignee(t *testing.T) {
 	if _, err := Draw(c, s, PurposeArchive, Form{}, People{}); err == nil {
 		t.Error("a solved ticket without assignee was drawn")
 	}
+	for email, want := range map[string]bool{"": false, "gone@example.com": true} {
+		s.Tickets.FallbackAssignee = email
+		var f *Failure
+		_, err := Draw(c, s, PurposeArchive, Form{}, People{})
+		if !errors.As(err, &f) || strings.Contains(f.Hint, "names nobody") != want || strings.Contains(f.Error()+f.Hint, "gone@") {
+			t.Errorf("fallback assignee %q: %v, hint %q", email, err, f.Hint)
+		}
+	}
 }
 
 func TestDrawRequiredField(t *testing.T) {

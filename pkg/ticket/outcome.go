@@ -82,11 +82,14 @@ type Failure struct {
 }
 
 // Error says what failed.
-func (f *Failure) Error() string {
-	if f.Detail.Status != 0 {
-		return fmt.Sprintf("%s (HTTP %d)", f.Detail.Message, f.Detail.Status)
+func (f *Failure) Error() string { return f.Detail.Text() }
+
+// Text is the message with the status, for people.
+func (d Detail) Text() string {
+	if d.Status != 0 {
+		return fmt.Sprintf("%s (HTTP %d)", d.Message, d.Status)
 	}
-	return f.Detail.Message
+	return d.Message
 }
 
 // ReasonNow gives the word for what is so now, for people and metrics: until a job has waited for too long nothing has
