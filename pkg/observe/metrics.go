@@ -17,7 +17,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	webhooks *prometheus.CounterVec
 	forms    *prometheus.CounterVec
-	attempts *prometheus.CounterVec
+	attempts attempts
 	seconds  *prometheus.HistogramVec
 	unclear  *prometheus.CounterVec
 	lookups  *prometheus.CounterVec
@@ -38,9 +38,6 @@ func NewMetrics() *Metrics {
 		forms: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "passerelle_closing_forms_total", Help: "Requests for the closing form by what they were answered: given, malformed, unauthorized.",
 		}, []string{"answer"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "passerelle_attempts_total", Help: "Attempts to deal with an event, by Zendesk account, result, purpose of the ticket and reason of a failure.",
-		}, []string{"account", "result", "purpose", "reason"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "passerelle_attempt_seconds", Help: "Time that an attempt took, in seconds, by its result.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25},
 		}, []string{"result"}),
@@ -59,7 +56,7 @@ func NewMetrics() *Metrics {
 		m.webhooks.WithLabelValues(answer)
 	}
 	m.sweep.register(m.registry)
-	m.registry.MustRegister(m.webhooks, m.forms, m.attempts, m.seconds, m.unclear, m.lookups, m.refused, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.webhooks, m.forms, &m.attempts, m.seconds, m.unclear, m.lookups, m.refused, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -76,7 +73,7 @@ func (m *Metrics) Attempt(account string, o ticket.Outcome, took time.Duration) 
 	if o.Failure != nil {
 		reason = string(o.Failure.ReasonNow())
 	}
-	m.attempts.WithLabelValues(account, string(o.Result), string(o.Purpose), reason).Inc()
+	m.attempts.count(attempt{account, string(o.Result), string(o.Purpose), reason})
 	m.seconds.WithLabelValues(string(o.Result)).Observe(took.Seconds())
 	if o.Failure != nil && o.Failure.Trouble == ticket.TroubleUncertain {
 		m.unclear.WithLabelValues(account).Inc()

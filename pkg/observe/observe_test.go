@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,4 +168,25 @@ func TestEachMetricIsDocumented(t *testing.T) {
 			t.Errorf("docs/monitoring.md speaks of %s, which is no metric", name)
 		}
 	}
+}
+
+// The objects that are in use for each account are what a collection of memory takes time for.
+func BenchmarkAttemptsOfManyAccounts(b *testing.B) {
+	const accounts = 5000
+	var before, after runtime.MemStats
+	for b.Loop() {
+		m := NewMetrics()
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range accounts {
+			for _, purpose := range []ticket.Purpose{ticket.PurposeArchive, ticket.PurposeEscalation} {
+				m.Attempt("account-"+strconv.Itoa(i), ticket.Outcome{Result: ticket.ResultCreated, Purpose: purpose}, time.Second)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(m)
+	}
+	b.ReportMetric(float64(after.HeapObjects-before.HeapObjects)/accounts, "objects/account")
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/accounts, "bytes/account")
 }
