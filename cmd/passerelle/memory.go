@@ -10,7 +10,7 @@ import (
 )
 
 // heapGrowth is by how much the heap may grow over what is in use before it is collected, in percent. A worker of 5,000
-// accounts has 50 MB in use and collects for a quarter of a second, in which its tickets, and on a busy machine those of its
+// accounts has 35 to 50 MB in use and collects for 0.1 to 0.4 s, in which its tickets, and on a busy machine those of its
 // neighbours, take half as long again: with 200 that is every nine seconds, and decides how long the slowest hundredth of all
 // tickets takes. With 600 it is every half minute, for 200 MB more. https://go.dev/doc/gc-guide
 const heapGrowth = 600
