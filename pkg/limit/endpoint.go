@@ -42,7 +42,7 @@ func (e *endpoints) room(class string, now, workers float64) (wait float64, ok b
 		switch few := l.few(workers) && l.left >= 1; {
 		case l.underWay > 0:
 			wait = max(wait, soon)
-		case few && now >= l.turn: // it is
+		case few && now >= l.turn: // this process has its turn
 		case few:
 			wait = max(wait, l.turn-now)
 		default:
