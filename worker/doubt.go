@@ -42,8 +42,11 @@ const doubtTime = time.Hour
 // over tells whether an event has waited as long as it may. A conversation is tried on for a while when a try, the one that
 // gave err or one before, may have made its ticket: the look-up of the next one tells.
 func (d *Deliverer) over(ctx context.Context, e ticket.Event, err error) bool {
-	if !d.late(e, 0) || e.Kind != ticket.KindClosed || d.late(e, doubtTime) {
-		return d.late(e, 0)
+	if !d.late(e, 0) {
+		return false
+	}
+	if e.Kind != ticket.KindClosed || d.late(e, doubtTime) {
+		return true
 	}
 	var f *ticket.Failure
 	if errors.As(err, &f) && f.Trouble == ticket.TroubleUncertain {

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,12 +36,9 @@ func (*attempts) Describe(descs chan<- *prometheus.Desc) { descs <- attemptsTota
 // Collect is part of prometheus.Collector.
 func (a *attempts) Collect(metrics chan<- prometheus.Metric) {
 	a.mu.Lock()
-	counted := make([]prometheus.Metric, 0, len(a.all))
-	for one, n := range a.all {
-		counted = append(counted, prometheus.MustNewConstMetric(attemptsTotal, prometheus.CounterValue, n, one.account, one.result, one.purpose, one.reason))
-	}
+	all := maps.Clone(a.all) // those who count do not wait for who reads
 	a.mu.Unlock()
-	for _, m := range counted {
-		metrics <- m
+	for one, n := range all {
+		metrics <- prometheus.MustNewConstMetric(attemptsTotal, prometheus.CounterValue, n, one.account, one.result, one.purpose, one.reason)
 	}
 }
