@@ -39,6 +39,16 @@ func told(t *testing.T, b *Budgets, account string) {
 	}
 }
 
+// backAtRedis waits until both processes speak with Redis again.
+func backAtRedis(t *testing.T, a, b *Budgets) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !a.State("acme").Shared || !b.State("acme").Shared; {
+		if time.Now().After(deadline) {
+			t.Fatal("the processes do not come back to Redis")
+		}
+	}
+}
+
 func TestOneAccountStopsInAllProcesses(t *testing.T) {
 	a, b, _, _ := twoProcesses(t, 700, 20)
 	mustTake(t, a.Of("acme", Live, time.Minute), "POST tickets")(429, http.Header{"Retry-After": {"300"}})
@@ -60,11 +70,7 @@ func TestAnEmptyRedisDoesNotEndAStop(t *testing.T) {
 	told(t, a, "acme")
 	p.Kill()
 	p.Restart()
-	for deadline := time.Now().Add(30 * time.Second); !a.State("acme").Shared || !b.State("acme").Shared; {
-		if time.Now().After(deadline) {
-			t.Fatal("the processes do not come back to Redis")
-		}
-	}
+	backAtRedis(t, a, b)
 	if wait := wantNone(t, a.Of("acme", Urgent, time.Second), "POST tickets"); wait < 4*time.Minute || wait > 5*time.Minute {
 		t.Errorf("who was told is to wait %s, want nearly 5 minutes", wait)
 	}
@@ -180,12 +186,7 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	p.Kill()
 	without := work(400)
 	p.Restart()
-	shared := func() bool { return a.State("acme").Shared && b.State("acme").Shared }
-	for deadline := time.Now().Add(30 * time.Second); !shared(); {
-		if time.Now().After(deadline) {
-			t.Fatal("the processes do not come back to Redis")
-		}
-	}
+	backAtRedis(t, a, b)
 	again := work(100)
 	t.Logf("%d calls with Redis, %d without, %d with an empty one; lowest left %d", with, without, again, z.lowest)
 	if with == 0 || without == 0 || again == 0 || z.refused > 0 || z.lowest < 60 {

@@ -2,7 +2,6 @@ package zendesk
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,10 +46,7 @@ func TestSentencesAreNotRepeated(t *testing.T) {
 		details(`"requester Ada":[{"description":"x"}]`),
 		details(`"base":[{"description":"","ticket_field_id":3,"ticket_field_type":"of Ada"}]`),
 	} {
-		c := client(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			_, _ = io.WriteString(w, body)
-		})
+		c := client(t, say(http.StatusUnprocessableEntity, body))
 		_, _, err := c.Create(t.Context(), draft)
 		for _, field := range failure(t, err).Detail.Fields {
 			if strings.Contains(field.Title, "Ada") {
