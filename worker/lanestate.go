@@ -106,16 +106,30 @@ func (w *Worker) laneReports(accounts []string) []queue.LaneReport {
 // alarmPace spreads the alarms of many lanes that had none.
 const alarmPace = 10 * time.Millisecond
 
-// keepAlarms looks from time to time, and at the start, for accounts that hold events and have no alarm: it may have been
-// lost with its worker, or been taken away in NATS.
+// keepAlarms looks from time to time for accounts that hold events and have no alarm: it may have been lost with its worker,
+// or been taken away in NATS. It looks at the start, and once more when what nats-server lost, if it was killed, is late.
 func (w *Worker) keepAlarms(ctx context.Context) {
-	for ctx.Err() == nil {
-		w.setAlarms(ctx)
+	again, stop := w.queue.Reconnects()
+	defer stop()
+	w.setAlarms(ctx)
+	for wait := w.whenLate(); ; {
 		select {
 		case <-ctx.Done():
-		case <-time.After(w.LaneSweep*4/5 + rand.N(w.LaneSweep*2/5+1)): //nolint:gosec // jitter needs no secrecy
+			return
+		case <-again:
+			wait = w.whenLate()
+			continue
+		case <-time.After(wait):
 		}
+		w.setAlarms(ctx)
+		wait = w.LaneSweep*4/5 + rand.N(w.LaneSweep*2/5+1) //nolint:gosec // jitter needs no secrecy
 	}
+}
+
+// whenLate gives how long after the server was lost to look for alarms that it has lost. The processes do not all look in one
+// moment.
+func (w *Worker) whenLate() time.Duration {
+	return min(queue.LateAlarm+rand.N(queue.LateAlarm), w.LaneSweep) //nolint:gosec // jitter needs no secrecy
 }
 
 func (w *Worker) setAlarms(ctx context.Context) {
@@ -129,6 +143,8 @@ func (w *Worker) setAlarms(ctx context.Context) {
 	for i, account := range accounts {
 		if err := w.queue.Wake(ctx, account, w.now().Add(time.Duration(i)*alarmPace)); err != nil {
 			w.log.Warn().Err(err).Str("account", account).Msg("cannot wake the account's held events")
+			continue
 		}
+		w.log.Info().Str("account", account).Msg("conversations waited without an alarm: one is set")
 	}
 }

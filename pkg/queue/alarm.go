@@ -13,7 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Wake sets the account's alarm clock, unless one is set that rings as early. It rings within a second of that time.
+// Wake sets the account's alarm clock, unless one is set that rings as early. It rings within a second of that time. One that
+// was lost rings at once instead.
 func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
 	instead := uint64(0)
 	for try := 0; ; try++ {
@@ -26,16 +27,21 @@ func (q *Queue) Wake(ctx context.Context, account string, at time.Time) error {
 		if set || err != nil {
 			return err
 		}
-		if known, ok := q.alarms.of(account, last); ok && known.early(at) {
+		if known, ok := q.alarms.of(account, last); ok && known.early(at) && !known.lost(q.lateAlarm) {
 			return nil
 		}
-		later, sequence, err := q.alarm(ctx, account)
+		other, sequence, err := q.alarm(ctx, account)
 		if err != nil {
 			return err
 		}
-		known := ringing{sequence, later}
+		known := ringing{sequence, other}
 		q.alarms.learn(account, known)
-		if sequence == 0 || known.early(at) { // it rang just now, or rings early enough
+		switch {
+		case sequence == 0: // it rang just now
+			return nil
+		case known.lost(q.lateAlarm):
+			at = other // over as it is, it rings at once; and were our clock ahead of the server's, it would ring no later than it does
+		case known.early(at):
 			return nil
 		}
 		instead = sequence // and if somebody else sets it meanwhile, perhaps not as early, once more

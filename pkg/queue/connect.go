@@ -67,6 +67,7 @@ type Queue struct {
 	replicas  int
 
 	alarms    alarms
+	lateAlarm time.Duration
 	holdAlone bool // what is held has no replicas, or had none when the queue was opened
 }
 
@@ -97,7 +98,7 @@ func open(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w; check PASSERELLE_NATS_URL and that the server runs", withoutAddress(err))
 	}
-	q := &Queue{nc: nc, replicas: max(o.Replicas, 1)}
+	q := &Queue{nc: nc, replicas: max(o.Replicas, 1), lateAlarm: LateAlarm}
 	err = q.setUp(ctx, q.replicas)
 	if err == nil {
 		err = q.settle(ctx, o)

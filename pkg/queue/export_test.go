@@ -32,5 +32,8 @@ func (q *Queue) EndAlarm(ctx context.Context, account string) error {
 	return q.hold.Purge(ctx, jetstream.WithPurgeSubject(wakeSubject(account)))
 }
 
+// LateAfter sets by how much an alarm may ring late, instead of LateAlarm.
+func (q *Queue) LateAfter(d time.Duration) { q.lateAlarm = d }
+
 // Sent tells how many messages the client has sent.
 func (q *Queue) Sent() uint64 { return q.nc.Stats().OutMsgs }

@@ -236,7 +236,8 @@ func (q *Queue) inFront(ctx context.Context, account string) (front ticket.Event
 // laneCount is what an account holds.
 type laneCount struct {
 	held, escalated int
-	alarm           bool // its alarm is set, or rang and somebody is about to see to it
+	set             bool // its alarm is
+	rang            bool // its alarm did, and somebody is about to see to it
 }
 
 // laneCounts counts what accounts hold, by their tokens.
@@ -256,8 +257,10 @@ func (q *Queue) laneCounts(ctx context.Context) (map[string]laneCount, error) {
 		case firstSpace:
 			c.held++
 			c.escalated++
-		default:
-			c.alarm = true
+		case wakeSpace:
+			c.set = true
+		case runSpace:
+			c.rang = true
 		}
 		counts[token] = c
 	}
@@ -276,30 +279,5 @@ func (q *Queue) Holding(ctx context.Context) (map[string]int, error) {
 			accounts[token] = c.held
 		}
 	}
-	return accounts, nil
-}
-
-// Alarmless gives the accounts that hold events and have no alarm, which would not be tried again: an alarm can be lost
-// when somebody takes it away in NATS, or when an old store comes back.
-func (q *Queue) Alarmless(ctx context.Context) ([]string, error) {
-	counts, err := q.laneCounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var accounts []string
-	for token, c := range counts {
-		if c.held == 0 || c.alarm {
-			continue
-		}
-		e, found, err := q.inFront(ctx, token)
-		if err != nil {
-			return nil, err
-		}
-		if found && accountToken(e.Account) == token {
-			token = e.Account
-		}
-		accounts = append(accounts, token)
-	}
-	slices.Sort(accounts)
 	return accounts, nil
 }

@@ -71,8 +71,15 @@ func holdSubject(escalated bool, account, key string) string {
 	return space + accountToken(account) + "." + key
 }
 
-func wakeSubject(account string) string { return "wake." + accountToken(account) }
-func runSubject(account string) string  { return "run." + accountToken(account) }
+// An account's alarm lies in one space as long as it is set, and in the other from when it rings until somebody has seen to
+// it.
+const (
+	wakeSpace = "wake."
+	runSpace  = "run."
+)
+
+func wakeSubject(account string) string { return wakeSpace + accountToken(account) }
+func runSubject(account string) string  { return runSpace + accountToken(account) }
 
 // One pending event per subject: the same end of a conversation that comes twice is refused while it waits, however
 // long it waits.
@@ -89,7 +96,7 @@ func eventsConfig(replicas int) jetstream.StreamConfig {
 func holdConfig(replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: holdStream, Description: "what waits for its account, and the accounts' alarm clocks",
-		Subjects: []string{"hold.>", "first.>", "wake.*", "run.*"}, Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
+		Subjects: []string{heldSpace + ">", firstSpace + ">", wakeSpace + "*", runSpace + "*"}, Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
 		Replicas: replicas, MaxMsgsPerSubject: 1, AllowMsgSchedules: true, AllowMsgTTL: true,
 	}
 }
@@ -118,6 +125,6 @@ func workersConfig() jetstream.ConsumerConfig {
 func runnersConfig() jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: wakeConsumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: maxAckPending, MaxDeliver: -1,
-		FilterSubject: "run.*",
+		FilterSubject: runSpace + "*",
 	}
 }

@@ -36,18 +36,27 @@ func sweepersConfig() jetstream.ConsumerConfig {
 
 // SweepAlarm is the state of the alarm clock. Its times are the server's.
 type SweepAlarm struct {
-	Set   bool      // it will ring
+	Set   bool      // it will ring, unless nats-server has lost it, which shows when it is overdue
 	Rang  bool      // it rang, and somebody sweeps or is about to
 	Swept time.Time // when a sweep ended last; zero: never
 }
 
 // SweepAlarm reads the alarm clock.
 func (q *Queue) SweepAlarm(ctx context.Context) (SweepAlarm, error) {
+	seen, err := seenUpTo(ctx, q.sweep, sweepConsumer)
+	if err != nil {
+		return SweepAlarm{}, err
+	}
 	info, err := q.sweep.Info(ctx, jetstream.WithSubjectFilter(">"))
 	if err != nil {
 		return SweepAlarm{}, fmt.Errorf("read the sweep's alarm clock: %w", err)
 	}
-	alarm := SweepAlarm{Set: info.State.Subjects[sweepAlarm] > 0, Rang: info.State.Subjects[sweepRun] > 0}
+	alarm := SweepAlarm{Set: info.State.Subjects[sweepAlarm] > 0}
+	if info.State.Subjects[sweepRun] > 0 {
+		if alarm.Rang, err = unseen(ctx, q.sweep, sweepRun, seen); err != nil {
+			return SweepAlarm{}, err
+		}
+	}
 	swept, err := q.positions.Get(ctx, sweptKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return alarm, nil
