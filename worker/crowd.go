@@ -31,6 +31,7 @@ type party struct {
 	limit   float64
 	started map[*attendance]time.Time // what is in work
 	typical time.Duration             // how long a delivery takes when all is well; 0: not known
+	ended   time.Time                 // when one ended well last
 	shrunk  time.Time                 // when the bound was lowered last
 	left    chan struct{}             // closed when a delivery ends; nil: nobody waits for that
 }
@@ -128,7 +129,7 @@ func (p *party) oldest(now time.Time) (age time.Duration) {
 func (p *party) room(now time.Time) room {
 	oldest := p.oldest(now)
 	switch {
-	case oldest > hanging:
+	case oldest > hanging, oldest > p.silence() && !p.ended.After(now.Add(-oldest)):
 		return roomLate
 	case len(p.started) < int(p.limit):
 		return roomFree
@@ -136,6 +137,15 @@ func (p *party) room(now time.Time) room {
 		return roomLate
 	}
 	return roomBusy
+}
+
+// silence is how long deliveries that began may go on, and none end well, before no other one begins: of an account that
+// usually takes a moment, each that begins then would hang like the others, with all the memory that it takes.
+func (p *party) silence() time.Duration {
+	if p.typical == 0 {
+		return hanging
+	}
+	return min(max(slowFactor*p.typical, slowLeast), hanging)
 }
 
 // leave ends a delivery. When it ended well, or took long, it is learned from.
@@ -161,6 +171,9 @@ func (p *party) learn(took time.Duration, well, full bool, now time.Time) {
 		p.limit, p.shrunk = max(p.limit/2, 1), now
 	case !slow && well && full:
 		p.limit = min(p.limit+1/p.limit, mostAtOnce)
+	}
+	if well {
+		p.ended = now
 	}
 	switch {
 	case !well:
