@@ -111,18 +111,29 @@ const alarmPace = 10 * time.Millisecond
 func (w *Worker) keepAlarms(ctx context.Context) {
 	again, stop := w.queue.Reconnects()
 	defer stop()
-	w.setAlarms(ctx)
-	for wait := w.whenLate(); ; {
+	w.setAlarms(ctx, w.queue.Alarmless)
+	lost := w.now()
+	look, next := w.queue.Rearm, lost.Add(w.whenLate())
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-again:
-			wait = w.whenLate()
+			lost, look = w.now(), w.queue.Rearm
+			if late := lost.Add(w.whenLate()); late.Before(next) {
+				next = late
+			}
 			continue
-		case <-time.After(wait):
+		case <-time.After(next.Sub(w.now())):
 		}
-		w.setAlarms(ctx)
-		wait = w.LaneSweep*4/5 + rand.N(w.LaneSweep*2/5+1) //nolint:gosec // jitter needs no secrecy
+		wait := w.LaneSweep*4/5 + rand.N(w.LaneSweep*2/5+1) //nolint:gosec // jitter needs no secrecy
+		switch all := w.setAlarms(ctx, look); {
+		case !all, w.now().Sub(lost) < queue.LateAlarm: // it may have been lost again meanwhile
+			wait = w.whenLate()
+		default:
+			look = w.queue.Alarmless
+		}
+		next = w.now().Add(wait)
 	}
 }
 
@@ -132,19 +143,22 @@ func (w *Worker) whenLate() time.Duration {
 	return min(queue.LateAlarm+rand.N(queue.LateAlarm), w.LaneSweep) //nolint:gosec // jitter needs no secrecy
 }
 
-func (w *Worker) setAlarms(ctx context.Context) {
-	accounts, err := w.queue.Alarmless(ctx)
+// setAlarms sets the alarms that a look finds missing. It tells whether all are set.
+func (w *Worker) setAlarms(ctx context.Context, look func(context.Context) ([]string, error)) (all bool) {
+	accounts, err := look(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			w.log.Warn().Err(err).Msg("cannot look for held events without an alarm; the others' alarms still ring")
+			w.log.Warn().Err(err).Msg("cannot look at all alarms of held events; trying again within half a minute")
 		}
-		return
 	}
+	all = err == nil
 	for i, account := range accounts {
 		if err := w.queue.Wake(ctx, account, w.now().Add(time.Duration(i)*alarmPace)); err != nil {
-			w.log.Warn().Err(err).Str("account", account).Msg("cannot wake the account's held events")
+			w.log.Warn().Err(err).Str("account", account).Msg("cannot wake the account's held events; trying again within half a minute")
+			all = false
 			continue
 		}
 		w.log.Info().Str("account", account).Msg("conversations waited without an alarm: one is set")
 	}
+	return all
 }

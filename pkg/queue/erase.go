@@ -87,7 +87,9 @@ type Erased struct {
 }
 
 // Erase removes what is stored of a conversation, and overwrites it on the disk. The ledger keeps that it was erased,
-// so that neither a webhook that comes again nor a sweep makes a ticket of it.
+// so that neither a webhook that comes again nor a sweep makes a ticket of it. An older copy, which another message of its subject
+// had replaced before, stays on the disk until its space is used again; a nats-server that is killed meanwhile can find it again
+// (see LateAlarm), and Erase has to be called once more.
 func (q *Queue) Erase(ctx context.Context, conversationID string, now time.Time) (Erased, error) {
 	erased := Erased{ConversationID: conversationID}
 	if err := q.noteErased(ctx, &erased, now); err != nil {

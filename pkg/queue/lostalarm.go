@@ -13,9 +13,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// LateAlarm is by how much an alarm may ring late, in a server that is busy. What is later has been lost. A nats-server that is
-// killed in the moment in which an alarm rings, or has been seen to, can find its message again when it starts anew, and knows
-// neither that it is to ring nor that somebody waits for it: it would lie there for good, and keep others from being set.
+// LateAlarm is by how much an alarm may ring late, in a server that is busy. What is later has been lost.
+//
+// A nats-server that is killed can find messages again when it starts anew that were removed before: of a message that another
+// one of its subject has replaced it writes down nothing on the disk, and once that one is removed, too, the first is the last
+// one there is. Of an alarm that is back like that it does not know that it is to ring, and of one that rang the consumer is
+// done: either would lie there for good, and look as if an alarm were set.
+// https://github.com/nats-io/nats-server/blob/v2.15.2/server/filestore.go (removeMsgFromBlock)
 const LateAlarm = 10 * time.Second
 
 // lost tells whether the alarm should have rung long ago. Of one that something else has set it is not known.
@@ -28,8 +32,24 @@ func (q *Queue) Reconnects() (again <-chan nats.Status, stop func()) {
 }
 
 // Alarmless gives the accounts that hold events and have no alarm that rings, which would not be tried again: an alarm can be
-// lost when nats-server is killed, when somebody takes it away in NATS, or when an old store comes back. Wake sets it anew.
+// lost when nats-server is killed, when somebody takes it away in NATS, or when an old store comes back. Wake sets it anew. With
+// an error come those that were found all the same.
 func (q *Queue) Alarmless(ctx context.Context) ([]string, error) {
+	return q.lookAtAlarms(ctx, func(context.Context, string, ringing) error { return nil })
+}
+
+// Rearm does what Alarmless does, and sets each alarm that is to ring later anew, to its own time: when nats-server was killed,
+// nobody knows which of them it has lost until they are late.
+func (q *Queue) Rearm(ctx context.Context) ([]string, error) {
+	return q.lookAtAlarms(ctx, func(ctx context.Context, account string, set ringing) error {
+		_, _, err := q.setAlarm(ctx, account, set.at, set.sequence) // somebody else may set it meanwhile
+		return err
+	})
+}
+
+// lookAtAlarms gives the accounts that hold events and have no alarm that rings, and hands over the alarms of the others that are
+// set.
+func (q *Queue) lookAtAlarms(ctx context.Context, see func(ctx context.Context, account string, set ringing) error) ([]string, error) {
 	seen, err := seenUpTo(ctx, q.hold, wakeConsumer)
 	if err != nil {
 		return nil, err
@@ -40,44 +60,58 @@ func (q *Queue) Alarmless(ctx context.Context) ([]string, error) {
 	}
 	var mu sync.Mutex
 	var accounts []string
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readAtOnce)
+	var failed error
+	var hands errgroup.Group
+	hands.SetLimit(readAtOnce)
 	for token, c := range counts {
 		if c.held == 0 {
 			continue
 		}
-		group.Go(func() error {
-			if rings, err := q.rings(ctx, token, c, seen); rings || err != nil {
-				return err
-			}
-			e, found, err := q.inFront(ctx, token)
-			if found && accountToken(e.Account) == token {
-				token = e.Account
-			}
+		hands.Go(func() error {
+			account, rings, err := q.lookAtAlarm(ctx, token, c, seen, see)
 			mu.Lock()
 			defer mu.Unlock()
-			accounts = append(accounts, token)
-			return err
+			switch {
+			case err != nil:
+				failed = err
+			case !rings:
+				accounts = append(accounts, account)
+			}
+			return nil
 		})
 	}
-	err = group.Wait()
+	_ = hands.Wait()
 	slices.Sort(accounts)
-	return accounts, err
+	return accounts, failed
 }
 
-// rings tells whether an account's alarm is going to ring, or rang and somebody sees to it. The alarms up to seen that rang
-// have been seen to.
-func (q *Queue) rings(ctx context.Context, account string, c laneCount, seen uint64) (bool, error) {
+// lookAtAlarm tells whether an account's alarm is going to ring, or rang and somebody sees to it, and the account's name if not.
+// The alarms up to seen that rang have been seen to.
+func (q *Queue) lookAtAlarm(ctx context.Context, token string, c laneCount, seen uint64, see func(context.Context, string, ringing) error) (account string, rings bool, err error) {
 	if c.set {
-		at, sequence, err := q.alarm(ctx, account)
-		if err != nil || sequence != 0 && !(ringing{sequence, at}).lost(q.lateAlarm) {
-			return true, err
+		at, sequence, err := q.alarm(ctx, token)
+		set := ringing{sequence, at}
+		switch {
+		case err != nil:
+			return "", false, err
+		case sequence == 0: // it rang just now
+			return "", true, nil
+		case at.IsZero(): // set by something else
+			return "", true, nil
+		case !set.lost(q.lateAlarm):
+			return "", true, see(ctx, token, set)
+		}
+		// Were another one seen to just now, setting this one anew would cost a look at the account, and no more.
+	} else if c.rang {
+		if rings, err := unseen(ctx, q.hold, runSubject(token), seen); rings || err != nil {
+			return "", rings, err
 		}
 	}
-	if !c.rang {
-		return false, nil
+	e, found, err := q.inFront(ctx, token)
+	if found && accountToken(e.Account) == token {
+		token = e.Account
 	}
-	return unseen(ctx, q.hold, runSubject(account), seen)
+	return token, false, err
 }
 
 // seenUpTo gives up to which sequence all that a consumer was to hand out is dealt with.

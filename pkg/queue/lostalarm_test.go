@@ -105,6 +105,17 @@ func (s *store) awaitMessage(name, subject string) {
 	})
 }
 
+func (s *store) awaitAlarmless(want ...string) {
+	s.t.Helper()
+	s.await(func() bool {
+		accounts, err := s.q.Alarmless(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return slices.Equal(accounts, want)
+	})
+}
+
 func (s *store) alarmless(want ...string) {
 	s.t.Helper()
 	if accounts, err := s.q.Alarmless(s.t.Context()); err != nil || !slices.Equal(accounts, want) {
@@ -142,10 +153,7 @@ func TestAnAlarmThatNatsServerHasForgottenRings(t *testing.T) {
 			s.start()
 			s.q.LateAfter(500 * time.Millisecond)
 			s.alarmless()
-			s.await(func() bool {
-				accounts, err := s.q.Alarmless(t.Context())
-				return err != nil || slices.Equal(accounts, []string{"acme"})
-			})
+			s.awaitAlarmless("acme")
 			if err := mend(s); err != nil {
 				t.Fatal(err)
 			}
@@ -153,6 +161,36 @@ func TestAnAlarmThatNatsServerHasForgottenRings(t *testing.T) {
 			s.alarmless("acme") // whoever saw to it sets the next one
 		})
 	}
+}
+
+func TestAnAlarmThatNatsServerHasForgottenIsSetAnewBeforeItIsLate(t *testing.T) {
+	s := openStore(t)
+	holdFor(t, s.q, "c1", 3*time.Second)
+	s.stop()
+	s.loseSchedules("HOLD")
+	s.start()
+	if accounts, err := s.q.Rearm(t.Context()); err != nil || len(accounts) != 0 {
+		t.Errorf("alarmless = %v, %v", accounts, err)
+	}
+	rings(t, s.q, 3*time.Second)
+	s.ring()
+}
+
+// Somebody may be at work on what the account held before, for long.
+func TestAnAlarmIsLostThoughTheOneBeforeItIsInHand(t *testing.T) {
+	s := openStore(t)
+	holdFor(t, s.q, "c1", time.Hour)
+	if err := s.q.WakeNow(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitMessage("HOLD", "run.acme")
+	holdFor(t, s.q, "c2", 3*time.Second)
+	s.stop()
+	s.loseSchedules("HOLD")
+	s.start()
+	s.q.LateAfter(500 * time.Millisecond)
+	s.alarmless()
+	s.awaitAlarmless("acme")
 }
 
 func TestAnAlarmThatWasSeenToAndIsStillThereIsNone(t *testing.T) {
