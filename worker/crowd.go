@@ -10,7 +10,7 @@ import (
 // while all of it is used and answers come as fast as they ever did, and shrinks when they slow down. One that
 // does not answer at all gets nothing new until it does, so that its work never piles up.
 //
-// A library for adaptive limits keeps samples of latencies, some kilobytes for each of thousands of accounts; three
+// A library for adaptive limits keeps samples of latencies, some kilobytes for each of thousands of accounts; a few
 // numbers do here.
 type crowd struct {
 	mu      sync.Mutex
@@ -129,7 +129,7 @@ func (p *party) oldest(now time.Time) (age time.Duration) {
 func (p *party) room(now time.Time) room {
 	oldest := p.oldest(now)
 	switch {
-	case oldest > hanging, oldest > p.silence() && !p.ended.After(now.Add(-oldest)):
+	case oldest > hanging, len(p.started) > 1 && oldest > p.silence() && !p.ended.After(now.Add(-oldest)):
 		return roomLate
 	case len(p.started) < int(p.limit):
 		return roomFree
@@ -139,8 +139,9 @@ func (p *party) room(now time.Time) room {
 	return roomBusy
 }
 
-// silence is how long deliveries that began may go on, and none end well, before no other one begins: of an account that
-// usually takes a moment, each that begins then would hang like the others, with all the memory that it takes.
+// silence is how long several deliveries may go on, and none end well, before no other one begins: at an account that usually
+// takes a moment, each that begins then would hang like the others, with all the memory that it takes. A single one may just be
+// slow.
 func (p *party) silence() time.Duration {
 	if p.typical == 0 {
 		return hanging

@@ -9,19 +9,21 @@ import (
 func TestNothingMoreBeginsAtAnAccountThatFellSilent(t *testing.T) {
 	for name, tc := range map[string]struct {
 		took  time.Duration // usually; 0: nothing has ended yet
+		hang  int           // deliveries that do
 		other bool          // one that began later ends well meanwhile
 		after time.Duration // from the beginning of one that hangs
 		want  room
 	}{
-		"a moment, as yet":               {took: 50 * time.Millisecond, after: slowLeast, want: roomFree},
-		"a moment":                       {took: 50 * time.Millisecond, after: slowLeast + time.Millisecond, want: roomLate},
-		"a moment, and others end":       {took: 50 * time.Millisecond, other: true, after: hanging, want: roomFree},
-		"a moment, and too long":         {took: 50 * time.Millisecond, other: true, after: hanging + time.Millisecond, want: roomLate},
-		"always slow":                    {took: time.Second, after: 4 * time.Second, want: roomFree},
-		"always slow, and longer so":     {took: time.Second, after: 4*time.Second + time.Millisecond, want: roomLate},
-		"always very slow":               {took: 3 * time.Second, after: hanging, want: roomFree},
-		"not known":                      {after: hanging, want: roomFree},
-		"not known, and longer than any": {after: hanging + time.Millisecond, want: roomLate},
+		"a moment, as yet":                {hang: 2, took: 50 * time.Millisecond, after: slowLeast, want: roomFree},
+		"a moment":                        {hang: 2, took: 50 * time.Millisecond, after: slowLeast + time.Millisecond, want: roomLate},
+		"a moment, and one alone is slow": {hang: 1, took: 50 * time.Millisecond, after: hanging, want: roomFree},
+		"a moment, and others end":        {hang: 2, took: 50 * time.Millisecond, other: true, after: hanging, want: roomFree},
+		"a moment, and too long":          {hang: 2, took: 50 * time.Millisecond, other: true, after: hanging + time.Millisecond, want: roomLate},
+		"always slow":                     {hang: 2, took: time.Second, after: 4 * time.Second, want: roomFree},
+		"always slow, and longer so":      {hang: 2, took: time.Second, after: 4*time.Second + time.Millisecond, want: roomLate},
+		"always very slow":                {hang: 2, took: 3 * time.Second, after: hanging, want: roomFree},
+		"not known":                       {hang: 2, after: hanging, want: roomFree},
+		"not known, and longer than any":  {hang: 2, after: hanging + time.Millisecond, want: roomLate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Unix(1000, 0)
@@ -40,7 +42,9 @@ func TestNothingMoreBeginsAtAnAccountThatFellSilent(t *testing.T) {
 				place.leave(true)
 			}
 			began := now
-			begin()
+			for range tc.hang {
+				begin()
+			}
 			if tc.other {
 				place := begin()
 				now = now.Add(tc.took)
