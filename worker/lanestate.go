@@ -146,10 +146,8 @@ func (w *Worker) whenLate() time.Duration {
 // setAlarms sets the alarms that a look finds missing. It tells whether all are set.
 func (w *Worker) setAlarms(ctx context.Context, look func(context.Context) ([]string, error)) (all bool) {
 	accounts, err := look(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			w.log.Warn().Err(err).Msg("cannot look at all alarms of held events; trying again within half a minute")
-		}
+	if err != nil && ctx.Err() == nil {
+		w.log.Warn().Err(err).Msg("cannot look at all alarms of held events; trying again within half a minute")
 	}
 	all = err == nil
 	for i, account := range accounts {

@@ -41,15 +41,18 @@ func (q *Queue) Alarmless(ctx context.Context) ([]string, error) {
 // Rearm does what Alarmless does, and sets each alarm that is to ring later anew, to its own time: when nats-server was killed,
 // nobody knows which of them it has lost until they are late.
 func (q *Queue) Rearm(ctx context.Context) ([]string, error) {
-	return q.lookAtAlarms(ctx, func(ctx context.Context, account string, set ringing) error {
-		_, _, err := q.setAlarm(ctx, account, set.at, set.sequence) // somebody else may set it meanwhile
+	return q.lookAtAlarms(ctx, func(ctx context.Context, token string, set ringing) error {
+		account, err := q.named(ctx, token)
+		if err == nil {
+			_, _, err = q.setAlarm(ctx, account, set.at, set.sequence) // somebody else may set it meanwhile
+		}
 		return err
 	})
 }
 
 // lookAtAlarms gives the accounts that hold events and have no alarm that rings, and hands over the alarms of the others that are
 // set.
-func (q *Queue) lookAtAlarms(ctx context.Context, see func(ctx context.Context, account string, set ringing) error) ([]string, error) {
+func (q *Queue) lookAtAlarms(ctx context.Context, see func(ctx context.Context, token string, set ringing) error) ([]string, error) {
 	seen, err := seenUpTo(ctx, q.hold, wakeConsumer)
 	if err != nil {
 		return nil, err
@@ -94,24 +97,28 @@ func (q *Queue) lookAtAlarm(ctx context.Context, token string, c laneCount, seen
 		switch {
 		case err != nil:
 			return "", false, err
-		case sequence == 0: // it rang just now
-			return "", true, nil
-		case at.IsZero(): // set by something else
+		case sequence == 0, at.IsZero(): // it rang just now, or something else has set it
 			return "", true, nil
 		case !set.lost(q.lateAlarm):
 			return "", true, see(ctx, token, set)
 		}
-		// Were another one seen to just now, setting this one anew would cost a look at the account, and no more.
+		// The one that rang before may be in hand for long. Set anew, this one costs a second look at the account at most.
 	} else if c.rang {
 		if rings, err := unseen(ctx, q.hold, runSubject(token), seen); rings || err != nil {
 			return "", rings, err
 		}
 	}
+	account, err = q.named(ctx, token)
+	return account, false, err
+}
+
+// named gives the name of an account of which something is held; its token where no event says it.
+func (q *Queue) named(ctx context.Context, token string) (string, error) {
 	e, found, err := q.inFront(ctx, token)
 	if found && accountToken(e.Account) == token {
-		token = e.Account
+		return e.Account, nil
 	}
-	return token, false, err
+	return token, err
 }
 
 // seenUpTo gives up to which sequence all that a consumer was to hand out is dealt with.

@@ -124,7 +124,7 @@ func (s *store) alarmless(want ...string) {
 }
 
 // ring waits for an alarm, and sees to it.
-func (s *store) ring() {
+func (s *store) ring(account string) {
 	s.t.Helper()
 	runs, err := s.q.Runs(s.t.Context())
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *store) ring() {
 	if err == nil {
 		err = run.Done(s.t.Context())
 	}
-	if err != nil || run.Account != "acme" {
+	if err != nil || run.Account != account {
 		s.t.Fatalf("the alarm of %q rang, %v", run.Account, err)
 	}
 }
@@ -157,7 +157,7 @@ func TestAnAlarmThatNatsServerHasForgottenRings(t *testing.T) {
 			if err := mend(s); err != nil {
 				t.Fatal(err)
 			}
-			s.ring()
+			s.ring("acme")
 			s.alarmless("acme") // whoever saw to it sets the next one
 		})
 	}
@@ -165,15 +165,25 @@ func TestAnAlarmThatNatsServerHasForgottenRings(t *testing.T) {
 
 func TestAnAlarmThatNatsServerHasForgottenIsSetAnewBeforeItIsLate(t *testing.T) {
 	s := openStore(t)
-	holdFor(t, s.q, "c1", 3*time.Second)
+	e := closed("c1")
+	e.Account = "Acme FR"
+	if err := s.q.Hold(t.Context(), e, time.Now().Add(3*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.q.Alarm(t.Context(), e.Account)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.stop()
 	s.loseSchedules("HOLD")
 	s.start()
 	if accounts, err := s.q.Rearm(t.Context()); err != nil || len(accounts) != 0 {
 		t.Errorf("alarmless = %v, %v", accounts, err)
 	}
-	rings(t, s.q, 3*time.Second)
-	s.ring()
+	if at, err := s.q.Alarm(t.Context(), e.Account); err != nil || !at.Equal(before) {
+		t.Errorf("it rings at %s, %v; want %s", at, err, before)
+	}
+	s.ring("Acme FR")
 }
 
 // Somebody may be at work on what the account held before, for long.
@@ -199,19 +209,19 @@ func TestAnAlarmThatWasSeenToAndIsStillThereIsNone(t *testing.T) {
 	if err := s.q.WakeNow(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
-	s.ring()
+	s.ring("acme")
 	if err := s.q.WakeNow(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
 	s.awaitMessage("HOLD", "run.acme")
-	s.unremove("HOLD", func() { s.ring() })
+	s.unremove("HOLD", func() { s.ring("acme") })
 	s.awaitMessage("HOLD", "run.acme")
 	s.alarmless("acme")
 	if err := s.q.Wake(t.Context(), "acme", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	s.alarmless()
-	s.ring()
+	s.ring("acme")
 }
 
 func TestATurnToSweepThatWasTakenAndIsStillThereIsNone(t *testing.T) {
