@@ -67,8 +67,8 @@ type Queue struct {
 	replicas  int
 
 	alarms    alarms
-	lateAlarm time.Duration
-	holdAlone bool // what is held has no replicas, or had none when the queue was opened
+	lateAlarm time.Duration // LateAlarm, but in tests
+	holdAlone bool          // what is held has no replicas, or had none when the queue was opened
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams, buckets and consumers. Settings

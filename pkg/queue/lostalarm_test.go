@@ -50,14 +50,16 @@ func (s *store) messages(stream string) string {
 	return filepath.Join(s.dir, "nats", "jetstream", "$G", "streams", stream, "msgs")
 }
 
-// loseSchedules makes the stopped server forget which messages are to ring. Its file says so of all there can be.
-func (s *store) loseSchedules(stream string) {
+// forgetAlarms starts the server anew, and makes it forget which alarms are to ring. Its file says so of all there can be.
+func (s *store) forgetAlarms() {
 	s.t.Helper()
+	s.stop()
 	none := append([]byte{1}, make([]byte, 8)...) // the version, and how many
 	none = binary.LittleEndian.AppendUint64(none, 1<<40)
-	if err := os.WriteFile(filepath.Join(s.messages(stream), "sched.db"), none, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.messages("HOLD"), "sched.db"), none, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
+	s.start()
 }
 
 // unremove does something, and then lets the server find the messages again that were removed by it, as if it had been killed
@@ -105,15 +107,27 @@ func (s *store) awaitMessage(name, subject string) {
 	})
 }
 
-func (s *store) awaitAlarmless(want ...string) {
+// awaitLate waits until acme's alarm, which is not late yet, counts as lost.
+func (s *store) awaitLate() {
 	s.t.Helper()
+	s.q.LateAfter(500 * time.Millisecond)
+	s.alarmless()
 	s.await(func() bool {
 		accounts, err := s.q.Alarmless(s.t.Context())
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		return slices.Equal(accounts, want)
+		return slices.Equal(accounts, []string{"acme"})
 	})
+}
+
+// wakeNow has acme's alarm ring. Nobody sees to it yet.
+func (s *store) wakeNow() {
+	s.t.Helper()
+	if err := s.q.WakeNow(s.t.Context(), "acme"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.awaitMessage("HOLD", "run.acme")
 }
 
 func (s *store) alarmless(want ...string) {
@@ -148,12 +162,8 @@ func TestAnAlarmThatNatsServerHasForgottenRings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t)
 			holdFor(t, s.q, "c1", 3*time.Second)
-			s.stop()
-			s.loseSchedules("HOLD")
-			s.start()
-			s.q.LateAfter(500 * time.Millisecond)
-			s.alarmless()
-			s.awaitAlarmless("acme")
+			s.forgetAlarms()
+			s.awaitLate()
 			if err := mend(s); err != nil {
 				t.Fatal(err)
 			}
@@ -174,9 +184,7 @@ func TestAnAlarmThatNatsServerHasForgottenIsSetAnewBeforeItIsLate(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.stop()
-	s.loseSchedules("HOLD")
-	s.start()
+	s.forgetAlarms()
 	if accounts, err := s.q.Rearm(t.Context()); err != nil || len(accounts) != 0 {
 		t.Errorf("alarmless = %v, %v", accounts, err)
 	}
@@ -190,30 +198,18 @@ func TestAnAlarmThatNatsServerHasForgottenIsSetAnewBeforeItIsLate(t *testing.T) 
 func TestAnAlarmIsLostThoughTheOneBeforeItIsInHand(t *testing.T) {
 	s := openStore(t)
 	holdFor(t, s.q, "c1", time.Hour)
-	if err := s.q.WakeNow(t.Context(), "acme"); err != nil {
-		t.Fatal(err)
-	}
-	s.awaitMessage("HOLD", "run.acme")
+	s.wakeNow()
 	holdFor(t, s.q, "c2", 3*time.Second)
-	s.stop()
-	s.loseSchedules("HOLD")
-	s.start()
-	s.q.LateAfter(500 * time.Millisecond)
-	s.alarmless()
-	s.awaitAlarmless("acme")
+	s.forgetAlarms()
+	s.awaitLate()
 }
 
 func TestAnAlarmThatWasSeenToAndIsStillThereIsNone(t *testing.T) {
 	s := openStore(t)
 	holdFor(t, s.q, "c1", time.Hour)
-	if err := s.q.WakeNow(t.Context(), "acme"); err != nil {
-		t.Fatal(err)
-	}
+	s.wakeNow()
 	s.ring("acme")
-	if err := s.q.WakeNow(t.Context(), "acme"); err != nil {
-		t.Fatal(err)
-	}
-	s.awaitMessage("HOLD", "run.acme")
+	s.wakeNow()
 	s.unremove("HOLD", func() { s.ring("acme") })
 	s.awaitMessage("HOLD", "run.acme")
 	s.alarmless("acme")
