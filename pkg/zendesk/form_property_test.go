@@ -186,8 +186,31 @@ func newFormWorld(t *rapid.T) formWorld {
 		}
 	}
 	onForm := rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 1, len(ids), rapid.ID).Draw(t, "on form")
-	w.formID = a.AddForm(simzendesk.Form{Name: "Form", FieldIDs: onForm, AgentConditions: w.drawConditions(t, onForm)}).ID
+	form := simzendesk.Form{Name: "Form", FieldIDs: onForm, AgentConditions: w.drawConditions(t, onForm)}
+	w.sowDoubt(t, &form)
+	w.formID = a.AddForm(form).ID
 	return w
+}
+
+// sowDoubt adds to every other form something that only the account's answer decides. Chance alone made so few of these
+// forms that one run in two hundred had none that is refused.
+func (w formWorld) sowDoubt(t *rapid.T, form *simzendesk.Form) {
+	switch rapid.IntRange(0, 3).Draw(t, "doubt") {
+	case 0: // a required checkbox that stays unticked, in a solved ticket
+		box := w.account.AddField(simzendesk.Field{Type: "checkbox", Title: "Unticked", OffForm: true, Required: true})
+		w.site.Tickets.Defaults[box.ID] = false
+		form.FieldIDs = append(form.FieldIDs, box.ID)
+	case 1: // a field that a condition asks for in every status, in an open ticket
+		box := w.account.AddField(simzendesk.Field{Type: "checkbox", Title: "Ticked", OffForm: true})
+		w.site.Tickets.Defaults[box.ID] = true
+		text := w.account.AddField(simzendesk.Field{Type: "text", Title: "Asked for", OffForm: true})
+		form.FieldIDs = append(form.FieldIDs, box.ID, text.ID)
+		form.AgentConditions = append(form.AgentConditions, simzendesk.Condition{
+			ParentFieldID: box.ID, Value: true, ChildFields: []simzendesk.Child{{
+				ID: text.ID, IsRequired: true, RequiredOnStatuses: &simzendesk.RequiredOn{Type: simzendesk.AllStatuses},
+			}},
+		})
+	}
 }
 
 func drawField(t *rapid.T, i int) simzendesk.Field {
