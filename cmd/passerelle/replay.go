@@ -44,8 +44,8 @@ type replayed struct {
 
 func (r replayed) text(dry bool) string {
 	text := r.Result
-	if dry && r.Result != resultUnknown && r.Result != string(queue.ReplayGone) {
-		text = "would be " + text
+	if dry {
+		text = would(r.Result)
 	}
 	if r.Ref.ID != 0 {
 		text += fmt.Sprintf(", ticket %d", r.Ref.ID)
@@ -57,6 +57,20 @@ func (r replayed) text(dry bool) string {
 		text += ": " + string(r.Reason) + ": " + r.Detail.Text()
 	}
 	return text
+}
+
+// would says what a look without a change found.
+func would(result string) string {
+	switch result {
+	case resultUnknown, string(queue.ReplayGone):
+		return result
+	case string(ticket.ResultDead):
+		return "would be dead again"
+	case string(ticket.ResultRetry):
+		return "would be tried again later"
+	default:
+		return "would be " + result
+	}
 }
 
 // Run replays.
@@ -228,7 +242,7 @@ func (r *replay) summary() string {
 	for _, word := range words {
 		seen += r.results[word]
 		if r.dry {
-			text += fmt.Sprintf(", %d would be %s", r.results[word], word)
+			text += fmt.Sprintf(", %d %s", r.results[word], would(word))
 		} else {
 			text += fmt.Sprintf(", %d %s", r.results[word], map[string]string{
 				string(queue.ReplayStored): "replayed", string(queue.ReplayCreated): "had their ticket already", string(queue.ReplayGone): "were gone",

@@ -162,11 +162,11 @@ func TestThePlanAsksOfTheOldestOfEachKind(t *testing.T) {
 		t.Errorf("second kind = %+v", k)
 	}
 	out, errOut, status = command(t, env, "deadletters", "replay", "--all", "--plan", "--pace", "120")
-	if status != 0 || !strings.Contains(out, "would be dead: site_unknown") || !strings.Contains(out, "4 in all, about 2s at 120 a minute") {
+	if status != 0 || !strings.Contains(out, "would be dead again: site_unknown") || !strings.Contains(out, "4 in all, about 2s at 120 a minute") {
 		t.Errorf("%d %s %s", status, out, errOut)
 	}
 	out, errOut, status = command(t, env, "deadletters", "replay", "--all", "--dry-run")
-	if status != 0 || strings.Count(out, "would be dead: site_unknown") != 3 || !strings.Contains(out, "3 would be dead, 1 would be created") {
+	if status != 0 || strings.Count(out, "would be dead again: site_unknown") != 3 || !strings.Contains(out, "3 would be dead again, 1 would be created") {
 		t.Errorf("%d %s %s", status, out, errOut)
 	}
 	if letters, _ := left(t, dir, 0); letters != 4 || len(w.account.Tickets()) != 0 {

@@ -161,7 +161,7 @@ func TestARequiredFieldIsADeadLetterUntilItHasADefault(t *testing.T) {
 		t.Errorf("%d requests to create it", n)
 	}
 	dry, errOut, status := command(t, w.env, "deadletters", "replay", "--all", "--dry-run")
-	if status != 0 || !strings.Contains(dry, "would be dead") || !strings.Contains(dry, "Service") {
+	if status != 0 || !strings.Contains(dry, "would be dead again") || !strings.Contains(dry, "Service") {
 		t.Errorf("dry run: %d %s %s", status, dry, errOut)
 	}
 	mended := strings.Replace(w.text, "      tags: [iadvize]", fmt.Sprintf("      tags: [iadvize]\n      defaults: {%d: sav}", field.ID), 1)
