@@ -61,6 +61,7 @@ type Queue struct {
 	config jetstream.KeyValue
 
 	batches   jetstream.KeyValue
+	noBatches settledBatches
 	erasures  jetstream.KeyValue
 	positions jetstream.KeyValue
 	lanes     jetstream.KeyValue

@@ -1,0 +1,96 @@
+package queue_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"passerelle/pkg/queue"
+)
+
+// Whoever works off an account goes on with the bulk jobs of a worker that died. An account that has none is not listed each
+// time: that would take a consumer.
+func TestBatchesAreListedWhereThereMayBeOpenOnes(t *testing.T) {
+	q, server := open(t)
+	other := connect(t, server)
+	nc, err := nats.Connect("", nats.InProcessServer(server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	lists, err := nc.SubscribeSync("$JS.API.CONSUMER.CREATE.KV_batches.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when, account string, listed int, want ...string) {
+		t.Helper()
+		all, err := q.Batches(t.Context(), account)
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		var ids []string
+		for _, b := range all {
+			ids = append(ids, b.ID)
+		}
+		slices.Sort(ids)
+		if err := nc.Flush(); err != nil { // what the queue asked came before
+			t.Fatal(err)
+		}
+		pending, _, err := lists.Pending()
+		if err != nil || !slices.Equal(ids, want) || pending != listed {
+			t.Fatalf("%s: batches %v, listed %d times, %v; expected %v and %d", when, ids, pending, err, want, listed)
+		}
+		for range pending {
+			if _, err := lists.NextMsg(time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	opened := func(account, id string) queue.Batch {
+		t.Helper()
+		b, err := other.OpenBatch(t.Context(), queue.Batch{ID: id, Account: account, SentAt: time.Now(), Keys: []string{"a.b"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	closed := func(b queue.Batch) {
+		t.Helper()
+		if err := other.CloseBatch(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	expect("nothing there", "acme", 0)
+	first := opened("acme", "one")
+	opened("globex", "theirs")
+	expect("one open", "acme", 1, "one")
+	first, err = other.NoteJob(t.Context(), first, "job")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := opened("acme", "two")
+	closed(second)
+	expect("the newest one closed, the older one open", "acme", 1, "one")
+	expect("the same again", "acme", 1, "one")
+	closed(first)
+	expect("all closed", "acme", 1)
+	expect("all closed, and known to be", "acme", 0)
+	third := opened("acme", "three")
+	expect("another one", "acme", 1, "three")
+	closed(first)
+	closed(third)
+	expect("closed, as was an old one once more", "acme", 1)
+	fourth := opened("acme", "four")
+	closed(third) // by a process that was stopped for a while
+	expect("an old one closed last, for the second time", "acme", 1, "four")
+	closed(fourth)
+	expect("closed too", "acme", 1)
+	expect("closed too, and known to be", "acme", 0)
+	expect("the other account's", "globex", 1, "theirs")
+}
