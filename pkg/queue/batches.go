@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -79,93 +78,6 @@ func (q *Queue) BatchOpen(ctx context.Context, account, id string) (bool, error)
 		return false, fmt.Errorf("look for bulk job: %w", err)
 	}
 	return true, nil
-}
-
-// Batches gives the batches of an account that are still to be settled, in no order.
-func (q *Queue) Batches(ctx context.Context, account string) ([]Batch, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	newest, err := q.newestBatch(ctx, account)
-	known := err == nil // else what is listed counts
-	if known && (newest == "" || q.noBatches.is(account, newest)) {
-		return nil, nil
-	}
-	all, err := q.listBatches(ctx, account)
-	if known && err == nil && len(all) == 0 {
-		q.noBatches.put(account, newest)
-	}
-	return all, err
-}
-
-// settledBatches remembers by account what was written last of its batches when none of them was open. To list them takes a
-// consumer, which costs nats-server as much as a few tickets, and an account in trouble is looked at every few seconds.
-type settledBatches struct {
-	mu   sync.Mutex
-	last map[string]string // guarded by mu; as newestBatch gives it, by account
-}
-
-func (s *settledBatches) is(account, last string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last[account] == last
-}
-
-func (s *settledBatches) put(account, last string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last == nil {
-		s.last = map[string]string{}
-	}
-	s.last[account] = last
-}
-
-// newestBatch names what was written last of an account's batches, be it that one is settled; "" when there is nothing. The
-// sequence alone would not do, for a bucket may have been made anew, nor would the subject, for two may settle a batch. The
-// client has no such call for all keys that begin alike:
-// https://docs.nats.io/reference/reference-protocols/nats_api_reference
-func (q *Queue) newestBatch(ctx context.Context, account string) (string, error) {
-	body, err := json.Marshal(map[string]string{"last_by_subj": "$KV." + batchesBucket + "." + batchKey(account, "*")})
-	if err != nil {
-		return "", err
-	}
-	answer, err := q.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+bucketPrefix+batchesBucket, body)
-	if err != nil {
-		return "", err
-	}
-	switch subject, sequence := answer.Header.Get(jetstream.SubjectHeader), answer.Header.Get(jetstream.SequenceHeader); {
-	case answer.Header.Get("Status") == noMessage:
-		return "", nil
-	case subject == "" || sequence == "":
-		return "", errors.New("the answer names no message")
-	default:
-		return subject + " " + sequence, nil
-	}
-}
-
-const noMessage = "404" // the status of an answer
-
-func (q *Queue) listBatches(ctx context.Context, account string) ([]Batch, error) {
-	keys, err := q.batches.ListKeysFiltered(ctx, batchKey(account, "*"))
-	if err != nil {
-		return nil, fmt.Errorf("read bulk jobs: %w", err)
-	}
-	defer func() { _ = keys.Stop() }()
-	var all []Batch
-	for key := range keys.Keys() {
-		entry, err := q.batches.Get(ctx, key)
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			continue // settled meanwhile
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read bulk jobs: %w", err)
-		}
-		b := Batch{revision: entry.Revision()}
-		if err := json.Unmarshal(entry.Value(), &b); err != nil {
-			return nil, fmt.Errorf("read bulk job %s: %w; delete the key from the bucket %s", key, err, batchesBucket)
-		}
-		all = append(all, b)
-	}
-	return all, ctx.Err()
 }
 
 // HeldAt gives the held event of an account with that key, among those that are no escalations; nil when it is not there.

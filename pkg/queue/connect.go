@@ -70,6 +70,8 @@ type Queue struct {
 	alarms    alarms
 	lateAlarm time.Duration // LateAlarm, but in tests
 	holdAlone bool          // what is held has no replicas, or had none when the queue was opened
+
+	batchesAlone bool // the same of batches
 }
 
 // Open connects, checks the server's version, and creates what is missing of streams, buckets and consumers. Settings
@@ -199,6 +201,11 @@ func (q *Queue) setUp(ctx context.Context, replicas int) error {
 			return setUpFailed("bucket "+b.config.Bucket, err)
 		}
 	}
+	batches, err := q.batches.Status(ctx)
+	if err != nil {
+		return setUpFailed("bucket "+batchesBucket, err)
+	}
+	q.batchesAlone = batches.Config().Replicas <= 1
 	q.ledger = lasting{q.ledger, js, ledgerConfig(replicas)}
 	q.batches = lasting{q.batches, js, batchesConfig(replicas)}
 	if _, err := q.LedgerSince(ctx); err != nil {
