@@ -39,12 +39,15 @@ func wantedStreams(replicas int) []jetstream.StreamConfig {
 	return all
 }
 
-const bucketPrefix = "KV_"
+const bucketPrefix = "KV_" // of the name of the stream that a bucket is
+
+// bucketSubject gives the subject of a bucket's keys. https://docs.nats.io/nats-concepts/jetstream/key-value-store
+func bucketSubject(bucket, keys string) string { return "$KV." + bucket + "." + keys }
 
 // bucketStream gives the stream that a bucket is.
 func bucketStream(b jetstream.KeyValueConfig) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: bucketPrefix + b.Bucket, Subjects: []string{"$KV." + b.Bucket + ".>"}, Storage: b.Storage, Replicas: b.Replicas,
+		Name: bucketPrefix + b.Bucket, Subjects: []string{bucketSubject(b.Bucket, ">")}, Storage: b.Storage, Replicas: b.Replicas,
 		Discard: jetstream.DiscardNew, MaxMsgsPerSubject: int64(b.History), MaxAge: b.TTL, DenyDelete: true, AllowMsgTTL: b.LimitMarkerTTL > 0,
 		AllowDirect: true,
 	}

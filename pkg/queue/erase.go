@@ -219,11 +219,11 @@ func (q *Queue) RecordErasure(ctx context.Context, e Erasure) (id string, err er
 
 // Erasures hands the records to see, oldest first.
 func (q *Queue) Erasures(ctx context.Context, see func(Erasure) error) error {
-	stream, err := q.js.Stream(ctx, "KV_"+erasuresBucket)
+	stream, err := q.js.Stream(ctx, bucketPrefix+erasuresBucket)
 	if err != nil {
 		return fmt.Errorf("read the records of erasures: %w", err)
 	}
-	return walk(ctx, stream, "$KV."+erasuresBucket+".>", func(msg *jetstream.RawStreamMsg) error {
+	return walk(ctx, stream, bucketSubject(erasuresBucket, ">"), func(msg *jetstream.RawStreamMsg) error {
 		var e Erasure
 		if err := json.Unmarshal(msg.Data, &e); err != nil {
 			return nil //nolint:nilerr // a mark of something deleted, or not a record of ours

@@ -15,13 +15,12 @@ import (
 func (q *Queue) Batches(ctx context.Context, account string) ([]Batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	newest, err := q.newestBatch(ctx, account)
-	asked := err == nil // else what is listed counts
-	if asked && q.noBatches.is(account, newest) {
+	newest, known := q.newestBatch(ctx, account)
+	if known && q.noBatches.is(account, newest) {
 		return nil, nil
 	}
 	all, err := q.listBatches(ctx, account)
-	if asked && err == nil && len(all) == 0 {
+	if known && err == nil && len(all) == 0 {
 		q.noBatches.put(account, newest)
 	}
 	return all, err
@@ -51,41 +50,33 @@ func (s *settledBatches) put(account, last string) {
 	s.last[account] = last
 }
 
-var errReplicas = errors.New("there are replicas")
+// newestTimeout is for an answer. Where none comes, perhaps because the user may not ask, there is time left to list.
+const newestTimeout = 2 * time.Second
 
 // newestBatch names what was written last of an account's batches, be it that one is settled; "" when there seems to be
 // nothing. The sequence alone would not do, for a bucket may have been made anew, nor would the subject, for two may settle
-// a batch. The client has no such call for all keys that begin alike:
-// https://docs.nats.io/reference/reference-protocols/nats_api_reference
-func (q *Queue) newestBatch(ctx context.Context, account string) (string, error) {
+// a batch. It gives false when that is not known: then what is listed counts. The client has no such call for all keys that
+// begin alike: https://docs.nats.io/reference/reference-protocols/nats_api_reference
+func (q *Queue) newestBatch(ctx context.Context, account string) (newest string, known bool) {
 	if !q.batchesAlone {
-		return "", errReplicas
+		return "", false
 	}
 	ctx, cancel := context.WithTimeout(ctx, newestTimeout)
 	defer cancel()
-	body, err := json.Marshal(map[string]string{"last_by_subj": "$KV." + batchesBucket + "." + batchKey(account, "*")})
+	body, err := json.Marshal(map[string]string{"last_by_subj": bucketSubject(batchesBucket, batchKey(account, "*"))})
 	if err != nil {
-		return "", err
+		return "", false
 	}
 	answer, err := q.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+bucketPrefix+batchesBucket, body)
 	if err != nil {
-		return "", err
+		return "", false
+	}
+	if answer.Header.Get("Status") == "404" { // no message
+		return "", true
 	}
 	subject, sequence, at := answer.Header.Get(jetstream.SubjectHeader), answer.Header.Get(jetstream.SequenceHeader), answer.Header.Get(jetstream.TimeStampHeaer)
-	switch {
-	case answer.Header.Get("Status") == noMessage:
-		return "", nil
-	case subject == "" || sequence == "":
-		return "", errors.New("the answer names no message")
-	default:
-		return subject + " " + sequence + " " + at, nil
-	}
+	return subject + " " + sequence + " " + at, subject != "" && sequence != ""
 }
-
-const (
-	newestTimeout = 2 * time.Second // the list is asked for where there is no answer, perhaps because the user may not ask for it
-	noMessage     = "404"           // the status of an answer
-)
 
 func (q *Queue) listBatches(ctx context.Context, account string) ([]Batch, error) {
 	keys, err := q.batchKeys(ctx, account)

@@ -10,23 +10,30 @@ import (
 	"passerelle/pkg/queue"
 )
 
+// hearLists hears of each list of batches that is asked for.
+func hearLists(t *testing.T, address string, o ...nats.Option) (*nats.Conn, *nats.Subscription) {
+	t.Helper()
+	nc, err := nats.Connect(address, o...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	lists, err := nc.SubscribeSync("$JS.API.CONSUMER.CREATE.KV_batches.>")
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nc, lists
+}
+
 // Whoever works off an account goes on with the bulk jobs of a worker that died. An account that has none is not listed each
 // time: that would take a consumer.
 func TestBatchesAreListedWhereThereMayBeOpenOnes(t *testing.T) {
 	q, server := open(t)
 	other := connect(t, server)
-	nc, err := nats.Connect("", nats.InProcessServer(server))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	lists, err := nc.SubscribeSync("$JS.API.CONSUMER.CREATE.KV_batches.>")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	nc, lists := hearLists(t, "", nats.InProcessServer(server))
 	expect := func(when, account string, listed int, want ...string) {
 		t.Helper()
 		all, err := q.Batches(t.Context(), account)
@@ -68,10 +75,10 @@ func TestBatchesAreListedWhereThereMayBeOpenOnes(t *testing.T) {
 
 	expect("nothing there", "acme", 1)
 	expect("nothing there, and known to be", "acme", 0)
-	first := opened("acme", "one")
+	one := opened("acme", "one")
 	opened("globex", "theirs")
 	expect("one open", "acme", 1, "one")
-	first, err = other.NoteJob(t.Context(), first, "job")
+	first, err := other.NoteJob(t.Context(), one, "job")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,18 +111,7 @@ func TestBatchesAreListedEachTimeInACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(q.Close)
-	nc, err := nats.Connect(nodes[0].ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	lists, err := nc.SubscribeSync("$JS.API.CONSUMER.CREATE.KV_batches.>")
-	if err == nil {
-		err = nc.Flush()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, lists := hearLists(t, nodes[0].ClientURL())
 	for range 3 {
 		if all, err := q.Batches(t.Context(), "acme"); err != nil || len(all) > 0 {
 			t.Fatalf("batches %v, %v", all, err)

@@ -147,10 +147,7 @@ func readPause(key string, value []byte, revision uint64, created time.Time, put
 	return p
 }
 
-const (
-	kvSubject   = "$KV."
-	kvOperation = "KV-Operation" // absent: a value was put
-)
+const kvOperation = "KV-Operation" // absent: a value was put
 
 // LanePauses gives every account that was ever paused. It reads what is in force, not what a replica still has.
 func (q *Queue) LanePauses(ctx context.Context) ([]LanePause, error) {
@@ -158,7 +155,7 @@ func (q *Queue) LanePauses(ctx context.Context) ([]LanePause, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read which accounts are paused: %w", err)
 	}
-	prefix := kvSubject + lanesBucket + "."
+	prefix := bucketSubject(lanesBucket, "")
 	var all []LanePause
 	err = walk(ctx, stream, prefix+">", func(msg *jetstream.RawStreamMsg) error {
 		all = append(all, readPause(msg.Subject[len(prefix):], msg.Data, msg.Sequence, msg.Time, msg.Header.Get(kvOperation) == ""))
