@@ -105,81 +105,125 @@ func (s *fairness) meet(ctx context.Context, b *bench, r *rig, o *outcome) ([]se
 	return r.sendAndSettle(ctx, o, load{rate: s.rate * (1 - s.share), count: each * s.accounts, choose: inTurn(0, s.accounts), generator: r.mixed})
 }
 
-// with runs the rounds with one kind of trouble.
-func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, trouble string) (all []sent, err error) {
-	var alone, beside []waits // of each round that counts
-	drained := 0.0            // the longest drain, in units of the time that the quota allows for it
-	disturbed, worst := 0, 0.0
-	counts := func(half string, stolen float64) bool {
-		b.report.figure(half+": processors that the host took", stolen, "%")
-		if stolen <= s.stolen || disturbed == s.again {
-			worst = max(worst, stolen)
-			return true
+// bout is what the rounds with one kind of trouble have shown so far.
+type bout struct {
+	trouble       string
+	round         int
+	all           []sent
+	alone, beside []waits // of each round that counts
+	drained       float64 // the longest drain, in units of the time that the quota allows for it
+	disturbed     int     // rounds that do not count
+	worst         float64 // percent of the processors that the host took in a half that counts
+}
+
+func (t *bout) name() string { return fmt.Sprintf("%s, round %d", t.trouble, t.round) }
+
+// with runs the rounds with one kind of trouble. Every other one begins beside the sick accounts: what grows with the time, or
+// comes in waves, as the renewal of what is known of 5,000 accounts, is not to meet the same half each time.
+func (s *fairness) with(ctx context.Context, b *bench, r *rig, o *outcome, trouble string) ([]sent, error) {
+	t := &bout{trouble: trouble}
+	for t.round = 1; t.round-t.disturbed <= s.rounds; t.round++ {
+		var without, healthy []sent
+		counts := true
+		halves := []func() error{
+			func() (err error) { without, counts, err = s.without(ctx, b, r, o, t); return err },
+			func() (err error) { healthy, counts, err = s.beside(ctx, b, r, o, t); return err },
 		}
-		disturbed++
-		b.sayf("%s: does not count, because the machine's host took %.2f %% of the processors", half, stolen)
-		return false
+		if (t.round-t.disturbed)%2 == 0 {
+			slices.Reverse(halves)
+		}
+		for _, half := range halves {
+			if err := half(); err != nil {
+				return t.all, err
+			}
+			if !counts {
+				break
+			}
+		}
+		if counts {
+			t.alone, t.beside = append(t.alone, o.waits(without)), append(t.beside, o.waits(healthy))
+		}
 	}
-	for round := 1; round-disturbed <= s.rounds; round++ {
-		name := fmt.Sprintf("%s, round %d", trouble, round)
-		b.sayf("%s: without the sick accounts", name)
-		without, stolen, err := s.half(ctx, b, r, name+", without", load{rate: s.rate * (1 - s.share), choose: inTurn(s.sick, s.accounts)})
-		all = append(all, without...)
-		if err != nil {
-			return all, err
-		}
-		left := o.settle(ctx, without, time.Minute)
-		if !counts(name+", without", stolen) {
-			continue
-		}
-		with, healed, stolen, err := s.beside(ctx, b, r, trouble, round)
-		all = append(all, with...)
-		if err != nil {
-			return all, err
-		}
-		healthy, ill := s.apart(with)
-		left += o.settle(ctx, healthy, time.Minute)
-		b.sayf("%s: %d conversations of the sick accounts wait", name, len(ill))
-		left += o.settle(ctx, ill, doubt)
-		took := max(o.last(ill).Sub(healed), 0)
-		b.report.figure(name+": backlog of the sick accounts", float64(len(ill)), "")
-		b.report.took(name+": it drained in", took)
-		b.report.figure(name+": without a ticket in the end", float64(left), "")
-		quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
-		drained = max(drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
-		if !counts(name+", beside", stolen) {
-			continue
-		}
-		alone, beside = append(alone, o.waits(without)), append(beside, o.waits(healthy))
+	s.sum(b, t)
+	return t.all, nil
+}
+
+// without lets conversations end at the healthy accounts alone. It tells whether the half counts.
+func (s *fairness) without(ctx context.Context, b *bench, r *rig, o *outcome, t *bout) (without []sent, counts bool, err error) {
+	half := t.name() + ", without"
+	b.sayf("%s the sick accounts", half)
+	without, stolen, err := s.half(ctx, b, r, half, load{rate: s.rate * (1 - s.share), choose: inTurn(s.sick, s.accounts)})
+	t.all = append(t.all, without...)
+	if err != nil {
+		return without, false, err
 	}
-	b.report.figure(trouble+": rounds that did not count, because the host took too much", float64(disturbed), "")
-	b.report.atMost(trouble+": percent of the processors that the host took in a half that counts", worst, s.stolen)
+	b.report.figure(half+": no ticket in the end", float64(o.settle(ctx, without, time.Minute)), "")
+	return without, s.counts(b, t, half, stolen), nil
+}
+
+// beside lets conversations end at all accounts while the sick ones are in trouble, heals them, and waits until they have
+// drained. It gives what ended at the healthy ones, and tells whether the half counts.
+func (s *fairness) beside(ctx context.Context, b *bench, r *rig, o *outcome, t *bout) (healthy []sent, counts bool, err error) {
+	half := t.name() + ", beside"
+	b.sayf("%s the sick accounts", half)
+	with, healed, stolen, err := s.inTrouble(ctx, b, r, t, half)
+	t.all = append(t.all, with...)
+	if err != nil {
+		return nil, false, err
+	}
+	healthy, ill := s.apart(with)
+	left := o.settle(ctx, healthy, time.Minute)
+	b.sayf("%s: %d conversations of the sick accounts wait", half, len(ill))
+	left += o.settle(ctx, ill, doubt)
+	took := max(o.last(ill).Sub(healed), 0)
+	b.report.figure(half+": backlog of the sick accounts", float64(len(ill)), "")
+	b.report.took(half+": it drained in", took)
+	b.report.figure(half+": no ticket in the end", float64(left), "")
+	quota := float64(s.perMinute*(100-r.reserve)*s.sick) / 100 / 60
+	t.drained = max(t.drained, took.Seconds()/(float64(max(len(ill), 1))/quota))
+	return healthy, s.counts(b, t, half, stolen), nil
+}
+
+// counts tells whether a half counts, of which the machine's host took so much.
+func (s *fairness) counts(b *bench, t *bout, half string, stolen float64) bool {
+	b.report.figure(half+": processors that the host took", stolen, "%")
+	if stolen <= s.stolen || t.disturbed == s.again {
+		t.worst = max(t.worst, stolen)
+		return true
+	}
+	t.disturbed++
+	b.sayf("%s: does not count, because the machine's host took %.2f %% of the processors", half, stolen)
+	return false
+}
+
+// sum reports what the rounds have shown.
+func (s *fairness) sum(b *bench, t *bout) {
+	b.report.figure(t.trouble+": rounds that did not count, because the host took too much", float64(t.disturbed), "")
+	b.report.atMost(t.trouble+": percent of the processors that the host took in a half that counts", t.worst, s.stolen)
 	for _, share := range []float64{0.5, 0.99} {
-		name := fmt.Sprintf("%s: p%.0f of the healthy accounts", trouble, 100*share)
+		name := fmt.Sprintf("%s: p%.0f of the healthy accounts", t.trouble, 100*share)
 		var ratios []float64
-		for i := range beside {
-			b.report.took(fmt.Sprintf("%s, without the sick ones (%d)", name, i+1), alone[i].at(share))
-			b.report.took(fmt.Sprintf("%s, beside them (%d)", name, i+1), beside[i].at(share))
-			ratios = append(ratios, ratio(beside[i].at(share), alone[i].at(share)))
+		for i := range t.beside {
+			alone, beside := t.alone[i].at(share), t.beside[i].at(share)
+			b.report.took(fmt.Sprintf("%s, without the sick ones (%d)", name, i+1), alone)
+			b.report.took(fmt.Sprintf("%s, beside them (%d)", name, i+1), beside)
+			ratios = append(ratios, ratio(beside, alone))
 		}
 		b.report.atMost(name+", times that without the sick ones, median of the rounds", median(ratios), 1.2)
 	}
-	b.report.atMost(trouble+": drain, times what the quota allows one by one", drained, 1.3)
-	return all, nil
+	b.report.atMost(t.trouble+": drain, times what the quota allows one by one", t.drained, 1.3)
 }
 
-// beside lets conversations end at all accounts while the sick ones are in trouble, and heals them.
-func (s *fairness) beside(ctx context.Context, b *bench, r *rig, trouble string, round int) (all []sent, healed time.Time, stolen float64, err error) {
-	name := fmt.Sprintf("%s, round %d", trouble, round)
-	b.sayf("%s: beside the sick accounts", name)
-	f := troubled[trouble]
+// inTrouble lets conversations end at all accounts while the sick ones are in trouble, and heals them.
+func (s *fairness) inTrouble(ctx context.Context, b *bench, r *rig, t *bout, half string) (all []sent, healed time.Time, stolen float64, err error) {
+	f := troubled[t.trouble]
 	if f.Kind == simzendesk.RateLimited {
 		f.RetryAfter = b.retryAfter
 	}
 	for _, a := range r.accounts[:s.sick] {
 		defer a.Fault(f)()
 	}
-	all, stolen, err = s.half(ctx, b, r, name+", beside", load{rate: s.rate, choose: s.choice(round)})
+	all, stolen, err = s.half(ctx, b, r, half, load{rate: s.rate, choose: s.choice(t.round)})
 	return all, time.Now(), stolen, err
 }
 
