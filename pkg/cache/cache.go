@@ -59,6 +59,7 @@ type Cache[T any] struct {
 	retryAfter  time.Duration
 	patience    time.Duration
 
+	own       func(key string) (T, bool)
 	memory    *memory[T]
 	flights   singleflight.Group
 	forgotten *forgotten
@@ -81,9 +82,14 @@ func New[T any](name string, policy Policy, redis *Redis, load Load[T], opts ...
 	return &Cache[T]{
 		name: name, policy: policy, redis: redis, load: load,
 		now: set.now, loadTimeout: set.loadTimeout, retryAfter: set.retryAfter, patience: set.patience,
+		own:    func(string) (none T, has bool) { return none, false },
 		memory: newMemory[T](policy, set.now), forgotten: newForgotten(policy.Shared),
 	}
 }
+
+// Own says what the process holds of a key anyway. Where Redis holds it, too, written in the same words, memory does not hold it
+// twice. To be called before the first Get; own must be safe for concurrent use.
+func (c *Cache[T]) Own(own func(key string) (T, bool)) { c.own = own }
 
 // Get answers with the value of key and whether there is one.
 //

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"encoding/json"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,20 @@ func (e *entry[T]) live(policy Policy, now, latest time.Time) {
 	e.staleUntil = e.freshUntil.Add(policy.Stale)
 }
 
+// takeOwn takes the process's own value if it is written in these words.
+func (e *entry[T]) takeOwn(written []byte, own func() (T, bool)) bool {
+	value, has := own()
+	if !has {
+		return false
+	}
+	words, err := json.Marshal(value)
+	if err != nil || !bytes.Equal(words, written) {
+		return false
+	}
+	e.value = value
+	return true
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -73,8 +88,9 @@ func encodeShared[T any](e *entry[T]) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// decodeShared reads what Redis holds. It answers false for anything it cannot use: another form, or too old.
-func decodeShared[T any](raw []byte, policy Policy, now time.Time) (*entry[T], bool) {
+// decodeShared reads what Redis holds. It answers false for anything it cannot use: another form, or too old. A value that is
+// written as the process's own is the process's own.
+func decodeShared[T any](raw []byte, policy Policy, now time.Time, own func() (T, bool)) (*entry[T], bool) {
 	var in shared
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, false
@@ -86,7 +102,7 @@ func decodeShared[T any](raw []byte, policy Policy, now time.Time) (*entry[T], b
 		return nil, false
 	}
 	e := &entry[T]{found: in.Found, loadedAt: loadedAt}
-	if in.Found {
+	if in.Found && !e.takeOwn(in.Value, own) {
 		if len(in.Value) == 0 || json.Unmarshal(in.Value, &e.value) != nil {
 			return nil, false
 		}

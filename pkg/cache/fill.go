@@ -56,7 +56,7 @@ func (c *Cache[T]) fromRedis(ctx context.Context, key string) (*entry[T], redisA
 	if answer != redisHit {
 		return nil, answer
 	}
-	e, ok := decodeShared[T](raw, c.policy, c.now())
+	e, ok := decodeShared(raw, c.policy, c.now(), func() (T, bool) { return c.own(key) })
 	if !ok || c.forgotten.covers(key, e.loadedAt) {
 		return nil, redisMiss
 	}

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -331,5 +332,34 @@ func TestValueThatIsNotJSON(t *testing.T) {
 	defer client.Close()
 	if n := client.DBSize(t.Context()).Val(); n != 0 {
 		t.Errorf("%d keys in Redis, want 0", n)
+	}
+}
+
+func TestAValueOfItsOwnIsNotHeldTwice(t *testing.T) {
+	url, _ := redistest.Start(t)
+	words := []string{"a", "b"}
+	load := func(context.Context, string) ([]string, bool, error) { return words, true, nil }
+	for _, c := range []struct {
+		name string
+		own  func(string) ([]string, bool)
+		kept bool
+	}{
+		{"equal", func(string) ([]string, bool) { return words, true }, true},
+		{"another", func(string) ([]string, bool) { return []string{"a", "c"}, true }, false},
+		{"none", func(string) ([]string, bool) { return nil, false }, false},
+	} {
+		here, there := New("words", twoTiers, patiently(t, url), load), New("words", twoTiers, patiently(t, url), load)
+		there.Own(c.own)
+		for _, cache := range []*Cache[[]string]{here, there} {
+			if got, _, err := cache.Get(t.Context(), c.name); err != nil || !slices.Equal(got, words) {
+				t.Fatalf("%s: %q, %v", c.name, got, err)
+			}
+		}
+		if got, _, _ := there.Get(t.Context(), c.name); (&got[0] == &words[0]) != c.kept {
+			t.Errorf("%s: the process's own is what is kept: %v, expected %v", c.name, !c.kept, c.kept)
+		}
+		if there.Stats().RedisHits != 1 {
+			t.Errorf("%s: %+v, expected the value from Redis", c.name, there.Stats())
+		}
 	}
 }

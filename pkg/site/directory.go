@@ -104,14 +104,19 @@ func NewDirectory(config *Config, redis *cache.Redis, account func(name string) 
 		return d.parts.form(ctx, account, formID(id))
 	}, patient...)
 	// The key holds the revision of the configuration, so that an edit is never masked by what Redis remembers.
-	d.sites = cache.New("sites", sitePolicy, redis, func(_ context.Context, key string) (ticket.Site, bool, error) {
+	own := func(key string) (ticket.Site, bool, error) {
 		parts, config := strings.Split(key, "/"), d.config.Load()
 		if config.Revision != parts[0] {
 			return ticket.Site{}, false, errRevision
 		}
 		s, ok := config.Site(parts[1], formID(parts[2]))
 		return s, ok, nil
-	}, opts...)
+	}
+	d.sites = cache.New("sites", sitePolicy, redis, func(_ context.Context, key string) (ticket.Site, bool, error) { return own(key) }, opts...)
+	d.sites.Own(func(key string) (ticket.Site, bool) {
+		s, ok, _ := own(key) // of a revision that is not in force there is none
+		return s, ok
+	})
 	return d
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"go.uber.org/goleak"
 
@@ -225,6 +226,30 @@ func TestASiteIsKeptUnderItsOwnRevisionOnly(t *testing.T) {
 		d.Use(second)
 		if s, ok := d.Site(t.Context(), "ha", 1234); !ok || s.Locale != "en" {
 			t.Errorf("the second revision's: %s, %v", s.Locale, ok)
+		}
+	}
+}
+
+func TestASiteFromRedisTakesNoMemoryOfItsOwn(t *testing.T) {
+	url, _ := redistest.Start(t)
+	redis, err := cache.OpenRedis(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer redis.Close()
+	for _, from := range []string{"the configuration", "Redis"} {
+		config, err := Parse("x.yaml", []byte(sound))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := NewDirectory(config, redis, func(string) (Account, bool) { return nil, false })
+		got, _ := d.Site(t.Context(), "ha", 1234)
+		own, _ := config.Site("ha", 1234)
+		if own.Locale == "" || unsafe.StringData(got.Locale) != unsafe.StringData(own.Locale) {
+			t.Errorf("from %s: another copy of the site", from)
+		}
+		if fromRedis := d.sites.Stats().RedisHits > 0; fromRedis != (from == "Redis") {
+			t.Errorf("from %s: read from Redis: %v", from, fromRedis)
 		}
 	}
 }
