@@ -53,26 +53,27 @@ func (c *Cache[T]) renewAhead(ctx context.Context, key string, e *entry[T], now 
 	c.flights.DoChan(key, func() (any, error) { return c.renew(background, key, e) })
 }
 
-// renew gives the entry that takes the place of one that is still fresh, or that one again.
+// renew gives the entry that takes the place of one that is still fresh, or that one again. Mostly another process has asked
+// already, so that one look at Redis does.
 func (c *Cache[T]) renew(ctx context.Context, key string, old *entry[T]) (*entry[T], error) {
 	load := c.forgotten.begin(key)
 	defer c.forgotten.end(load)
 	answer := redisDown
 	if c.redis != nil {
-		won, release := true, func() {}
-		if c.policy.Alone {
-			won, release = c.lease(ctx, key)
-		}
-		defer release()
-		// Looked at with the lease in hand: who had it before may have asked just now.
 		var e *entry[T]
-		if e, answer = c.fromRedis(ctx, key); e != nil && e.loadedAt.After(old.loadedAt) {
+		e, answer = c.newerInRedis(ctx, key, old.loadedAt)
+		if e == nil && c.policy.Alone {
+			won, release := c.lease(ctx, key)
+			defer release()
+			if !won {
+				old.rest(c.now().Add(otherPause))
+				return old, nil
+			}
+			e, answer = c.newerInRedis(ctx, key, old.loadedAt) // who had the lease before may have asked just now
+		}
+		if e != nil {
 			c.remember(key, e, load)
 			return e, nil
-		}
-		if !won {
-			old.rest(c.now().Add(otherPause))
-			return old, nil
 		}
 	}
 	return c.ask(ctx, key, load, answer, failPause)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"passerelle/pkg/cache/redistest"
 )
 
@@ -197,6 +199,34 @@ func TestAloneWhileAnotherAsks(t *testing.T) {
 	// A process that holds the lease for ever keeps nobody from the source for longer than a load may take.
 	c.Forget(t.Context(), "a")
 	wantValue(t, c, "a", 2)
+	wantAsked(t, src, "a", 2)
+}
+
+func TestOneLookTellsThatAnotherProcessHasAsked(t *testing.T) {
+	url, p := redistest.Start(t)
+	clock := newSteppedClock()
+	src := newSource(map[string]agent{"a": {1}})
+	here, there := New("agents", ahead, patiently(t, url), src.load, Clock(clock.now)), New("agents", ahead, patiently(t, url), src.load, Clock(clock.now))
+	wantValue(t, here, "a", 1)
+	wantValue(t, there, "a", 1)
+	src.put("a", 2)
+	clock.step(time.Minute)
+	client := redis.NewClient(&redis.Options{Addr: p.Addr()})
+	defer client.Close()
+	renewed := func(c *Cache[agent]) {
+		eventually(t, "the new value", func() bool {
+			got, _, err := c.Get(t.Context(), "a")
+			return err == nil && got.ID == 2
+		})
+	}
+	renewed(here)
+	eventually(t, "the lease has ended", func() bool { return client.Exists(t.Context(), redisKey+":asking").Val() == 0 })
+	direct(t, p, []any{"CONFIG", "RESETSTAT"})
+	renewed(there)
+	stats := client.Info(t.Context(), "commandstats").Val()
+	if !strings.Contains(stats, "cmdstat_getrange:calls=1,") || strings.Contains(stats, "cmdstat_set:") {
+		t.Errorf("what took over what another had asked for: %s", stats)
+	}
 	wantAsked(t, src, "a", 2)
 }
 

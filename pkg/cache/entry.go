@@ -88,9 +88,9 @@ func encodeShared[T any](e *entry[T]) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// decodeShared reads what Redis holds. It answers false for anything it cannot use: another form, or too old. A value that is
-// written as the process's own is the process's own.
-func decodeShared[T any](raw []byte, policy Policy, now time.Time, own func() (T, bool)) (*entry[T], bool) {
+// decodeShared reads what Redis holds. It answers false for anything it cannot use: another form, too old, or not asked
+// for after that time. A value that is written as the process's own is the process's own.
+func decodeShared[T any](raw []byte, after time.Time, policy Policy, now time.Time, own func() (T, bool)) (*entry[T], bool) {
 	var in shared
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, false
@@ -98,7 +98,7 @@ func decodeShared[T any](raw []byte, policy Policy, now time.Time, own func() (T
 	// Another process's clock may be ahead. That must not make its value live longer here.
 	loadedAt := earlier(time.Unix(0, in.At), now)
 	sharedUntil := loadedAt.Add(policy.sharedLife(in.Found))
-	if !now.Before(sharedUntil) {
+	if !now.Before(sharedUntil) || !loadedAt.After(after) {
 		return nil, false
 	}
 	e := &entry[T]{found: in.Found, loadedAt: loadedAt}

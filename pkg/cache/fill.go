@@ -52,11 +52,16 @@ func (c *Cache[T]) ask(ctx context.Context, key string, load *loading, answer re
 }
 
 func (c *Cache[T]) fromRedis(ctx context.Context, key string) (*entry[T], redisAnswer) {
+	return c.newerInRedis(ctx, key, time.Time{})
+}
+
+// newerInRedis gives what Redis holds if the source was asked for it after that time.
+func (c *Cache[T]) newerInRedis(ctx context.Context, key string, after time.Time) (*entry[T], redisAnswer) {
 	raw, answer := c.redis.read(ctx, c.redisKey(key))
 	if answer != redisHit {
 		return nil, answer
 	}
-	e, ok := decodeShared(raw, c.policy, c.now(), func() (T, bool) { return c.own(key) })
+	e, ok := decodeShared(raw, after, c.policy, c.now(), func() (T, bool) { return c.own(key) })
 	if !ok || c.forgotten.covers(key, e.loadedAt) {
 		return nil, redisMiss
 	}
