@@ -66,13 +66,19 @@ func (a *account) call() error {
 	return nil
 }
 
-func TestDirectory(t *testing.T) {
+func openRedis(t *testing.T) *cache.Redis {
+	t.Helper()
 	url, _ := redistest.Start(t)
 	redis, err := cache.OpenRedis(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer redis.Close()
+	t.Cleanup(func() { _ = redis.Close() })
+	return redis
+}
+
+func TestDirectory(t *testing.T) {
+	redis := openRedis(t)
 	config, err := Parse("x.yaml", []byte(sound))
 	if err != nil {
 		t.Fatal(err)
@@ -231,12 +237,7 @@ func TestASiteIsKeptUnderItsOwnRevisionOnly(t *testing.T) {
 }
 
 func TestASiteFromRedisTakesNoMemoryOfItsOwn(t *testing.T) {
-	url, _ := redistest.Start(t)
-	redis, err := cache.OpenRedis(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer redis.Close()
+	redis := openRedis(t)
 	for _, from := range []string{"the configuration", "Redis"} {
 		config, err := Parse("x.yaml", []byte(sound))
 		if err != nil {
