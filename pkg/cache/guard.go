@@ -7,6 +7,9 @@ import (
 
 // guard decides whether a server that may be in trouble is called at all. After limit failures in a row it answers no
 // for the length of pause, then lets one caller try while the others still go without. It is safe for concurrent use.
+//
+// In a row means one after the other: calls that were under way together and fail together are one failure. A moment in
+// which the server, or this process, stands still ends all of them, and says no more than one would.
 type guard struct {
 	limit int
 	pause time.Duration
@@ -14,6 +17,7 @@ type guard struct {
 
 	mu       sync.Mutex
 	failures int
+	counted  uint64    // failures ever; a call that began before the last of them says nothing new
 	until    time.Time // no calls before this time, once limit is reached
 
 	tell   func(healthy bool) // may be nil; told when healthy changes
@@ -21,18 +25,19 @@ type guard struct {
 	told   bool               // guarded by toldMu; of being unhealthy
 }
 
-func (g *guard) allow() bool {
+// allow says whether a call may be made, and which turn it is of, which [guard.failed] wants to know.
+func (g *guard) allow() (turn uint64, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.failures < g.limit {
-		return true
+		return g.counted, true
 	}
 	now := g.now()
 	if now.Before(g.until) {
-		return false
+		return 0, false
 	}
 	g.until = now.Add(g.pause) // for everybody but this caller
-	return true
+	return g.counted, true
 }
 
 func (g *guard) succeeded() {
@@ -45,8 +50,13 @@ func (g *guard) succeeded() {
 	}
 }
 
-func (g *guard) failed() {
+func (g *guard) failed(turn uint64) {
 	g.mu.Lock()
+	if turn != g.counted {
+		g.mu.Unlock()
+		return
+	}
+	g.counted++
 	g.failures++
 	changed := g.failures == g.limit
 	if g.failures >= g.limit {

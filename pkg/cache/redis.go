@@ -22,7 +22,7 @@ var ErrSkipped = errors.New("redis is skipped after repeated failures")
 // concurrent use.
 //
 // Every call takes 50 ms at most, whatever the server does. After 3 failures in a row the server is left alone for 2 s,
-// during which calls cost nothing; then one call tries it again.
+// during which calls cost nothing; then one call tries it again. Calls that fail together count as one.
 type Redis struct {
 	client  redis.UniversalClient
 	timeout time.Duration
@@ -37,7 +37,8 @@ type RedisOption func(*Redis)
 // RedisTimeout bounds one call. The default is 50 ms.
 func RedisTimeout(d time.Duration) RedisOption { return func(r *Redis) { r.timeout = d } }
 
-// RedisPause sets after how many failures in a row the server is left alone, and for how long. The default is 3 and 2 s.
+// RedisPause sets after how many failures, one after the other, the server is left alone, and for how long. The default
+// is 3 and 2 s.
 func RedisPause(failures int, pause time.Duration) RedisOption {
 	return func(r *Redis) { r.guard.limit, r.guard.pause = failures, pause }
 }
@@ -166,7 +167,8 @@ func (r *Redis) Do(ctx context.Context, call func(ctx context.Context, client re
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !r.guard.allow() {
+	turn, ok := r.guard.allow()
+	if !ok {
 		r.skipped.Add(1)
 		return ErrSkipped
 	}
@@ -184,7 +186,7 @@ func (r *Redis) Do(ctx context.Context, call func(ctx context.Context, client re
 		// The caller went away: that says nothing about the server.
 	default:
 		r.failures.Add(1)
-		r.guard.failed()
+		r.guard.failed(turn)
 	}
 	return err
 }

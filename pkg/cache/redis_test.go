@@ -179,6 +179,30 @@ func TestRedisHungCostsLittleThenNothing(t *testing.T) {
 	}
 }
 
+func TestRedisOneStallIsOneFailure(t *testing.T) {
+	url, p := redistest.Start(t)
+	r := open(t, url, RedisTimeout(300*time.Millisecond)) // longer than it takes to begin 20 calls
+	p.Pause()
+	defer p.Continue()
+	together := func() {
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() { r.Get(t.Context(), "a") })
+		}
+		all.Wait()
+	}
+	for stall := 1; stall <= 2; stall++ {
+		together()
+		if s := r.Stats(); !s.Healthy || s.Skipped != 0 || s.Failures != s.Calls {
+			t.Errorf("after stall %d: Stats() = %+v, want healthy, and nothing skipped", stall, s)
+		}
+	}
+	together()
+	if r.Healthy() {
+		t.Error("healthy after three stalls in a row")
+	}
+}
+
 func TestRedisHungFromTheStart(t *testing.T) {
 	url, p := redistest.Start(t)
 	p.Pause()
