@@ -234,7 +234,7 @@ func (s *fairness) half(ctx context.Context, b *bench, r *rig, name string, l lo
 	all, err = r.send(ctx, l)
 	to := r.effort(ctx)
 	b.report.spent(name+": ", from, to, len(all))
-	return all, 100 * to.stolenSince(from), err
+	return all, 100 * to.machine.takenSince(from.machine), err
 }
 
 // choice gives the sick accounts their share, in an order that is the same each time.

@@ -17,19 +17,16 @@ import (
 	"passerelle/deploy/stand"
 )
 
-// ticksPerSecond is what /proc counts in on every Linux that Go runs on.
-const ticksPerSecond = 100
-
 // effort is what was spent up to a moment.
 type effort struct {
-	machine  []float64          // what its processors did, as processorSeconds gives it
+	machine  processors
 	spent    map[string]float64 // seconds, by kind of process
 	messages float64            // that clients sent to nats-server
 	stored   map[string]float64 // messages, by stream
 }
 
 func (r *rig) effort(ctx context.Context) effort {
-	e := effort{machine: processorSeconds(), spent: map[string]float64{"simulators and load": cpuSeconds(os.Getpid())}, stored: map[string]float64{}}
+	e := effort{machine: readProcessors(), spent: map[string]float64{"simulators and load": cpuSeconds(os.Getpid())}, stored: map[string]float64{}}
 	for _, p := range r.workers {
 		e.spent["workers"] += cpuSeconds(p.PID())
 	}
@@ -66,19 +63,6 @@ func (r *rig) effort(ctx context.Context) effort {
 	return e
 }
 
-// stolenSince gives the share of the processors that the machine's host gave to other machines since, which programs here do not
-// see, but for their slowness; 0 when that is not known.
-func (e effort) stolenSince(from effort) float64 {
-	if len(from.machine) < guestTime || len(e.machine) < guestTime {
-		return 0
-	}
-	all := 0.0
-	for i := range guestTime {
-		all += e.machine[i] - from.machine[i]
-	}
-	return (e.machine[stolenTime] - from.machine[stolenTime]) / max(all, 0.001)
-}
-
 const askTime = 10 * time.Second
 
 func ask(ctx context.Context, n *stand.NATS, path string, into any) error {
@@ -96,15 +80,15 @@ func ask(ctx context.Context, n *stand.NATS, path string, into any) error {
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
-// whole is what the machine and this program's processes worked up to a moment, in seconds.
+// whole is what the machine and this program's processes worked up to a moment.
 type whole struct {
-	at         time.Time
-	busy, ours float64
+	machine processors
+	ours    float64 // seconds
 }
 
 // wholeMachine counts children that have ended.
 func wholeMachine() whole {
-	w := whole{at: time.Now(), busy: busySeconds()}
+	w := whole{machine: readProcessors()}
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var used syscall.Rusage
 		if syscall.Getrusage(who, &used) == nil {
@@ -114,43 +98,10 @@ func wholeMachine() whole {
 	return w
 }
 
-// others gives the share of the machine that other programs had since.
+// others gives the share of the processors that other programs had since, 0 when that is not known.
 func (w whole) others(since whole) float64 {
-	all := w.at.Sub(since.at).Seconds() * float64(runtime.NumCPU())
-	return max(0, w.busy-since.busy-(w.ours-since.ours)) / max(all, 0.001)
-}
-
-// busySeconds is what all processors together worked since the machine started, 0 when that is not known.
-func busySeconds() (all float64) {
-	for i, seconds := range processorSeconds() {
-		if i != idleTime && i != diskTime && i < guestTime {
-			all += seconds
-		}
-	}
-	return all
-}
-
-// What processorSeconds has where.
-const (
-	idleTime   = 3
-	diskTime   = 4 // idle too
-	stolenTime = 7 // by the machine's host
-	guestTime  = 8 // and what follows, which counts as user time already
-)
-
-// processorSeconds is what all processors together did since the machine started, in the order of
-// https://docs.kernel.org/filesystems/proc.html, nil when that is not known.
-func processorSeconds() (all []float64) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return nil
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	for word := range strings.FieldsSeq(strings.TrimPrefix(line, "cpu")) {
-		n, _ := strconv.ParseFloat(word, 64)
-		all = append(all, n/ticksPerSecond)
-	}
-	return all
+	all := w.machine.at.Sub(since.machine.at).Seconds() * float64(w.machine.count)
+	return max(0, w.machine.busy()-since.machine.busy()-(w.ours-since.ours)) / max(all, 0.001)
 }
 
 // cpuSeconds is what a process worked, 0 when that is not known.

@@ -27,6 +27,7 @@ type machine struct {
 	LoadBefore string  `json:"load_before"`
 	LoadAfter  string  `json:"load_after"`
 	Others     float64 `json:"others"` // share of the processors that other programs had meanwhile
+	Host       float64 `json:"host"`   // share of the processors that the machine's host took meanwhile
 }
 
 // figure is one thing measured.
@@ -98,7 +99,7 @@ func (r *report) spent(name string, from, to effort, n int) {
 
 // finish is for when all processes have ended.
 func (r *report) finish(before, after whole) {
-	r.Machine.LoadAfter, r.Machine.Others = loadAverage(), after.others(before)
+	r.Machine.LoadAfter, r.Machine.Others, r.Machine.Host = loadAverage(), after.others(before), after.machine.takenSince(before.machine)
 	r.Met = true
 	for _, c := range r.Criteria {
 		r.Met = r.Met && c.Met
@@ -108,8 +109,8 @@ func (r *report) finish(before, after whole) {
 // write writes the report for people.
 func (r *report) write(out io.Writer) {
 	p := func(format string, v ...any) { _, _ = fmt.Fprintf(out, format+"\n", v...) }
-	p("%s, on %d processors, %s; load %s before and %s after, other programs had %.0f %% of the processors", r.Scenario, r.Machine.CPUs, r.Machine.Go,
-		r.Machine.LoadBefore, r.Machine.LoadAfter, 100*r.Machine.Others)
+	p("%s, on %d processors, %s; load %s before and %s after, other programs had %.0f %% of the processors, the machine's host took %.1f %%", r.Scenario, r.Machine.CPUs, r.Machine.Go,
+		r.Machine.LoadBefore, r.Machine.LoadAfter, 100*r.Machine.Others, 100*r.Machine.Host)
 	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
 		p("  %s: %s", name, r.Settings[name])
 	}
