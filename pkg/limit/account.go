@@ -29,6 +29,7 @@ type account struct {
 	heard      uint64 // words, so far
 	unused     int
 	block      float64 // until
+	alone      bool    // Redis did not answer last time
 	known      float64 // calls under way, as Redis knows it
 }
 

@@ -86,8 +86,8 @@ func (t *tally) fromWhatIsLeft(now float64, a ask, s share) leave {
 	behind := max(minute-ahead, 5000) // what was done so far is done again
 	others := max(0, s.limit-t.left-(t.used-a.underWay)) / behind
 	pace := s.ours / minute
-	if age >= recovery && t.inDoubt(a, s) {
-		return one(a.want)
+	if tried, doubtful := t.onTrial(now, age, a, s); doubtful {
+		return tried
 	}
 	left := t.left - age*max(3*others, pace/4)
 	likely := t.left - age*max(2*others, pace/4)
@@ -145,6 +145,21 @@ func (t *tally) fromWhatIsLeft(now float64, a ask, s share) leave {
 		l.first[r] = l.wait[r]
 	}
 	return l
+}
+
+// onTrial gives leave to one call, where only a call can tell what is left.
+func (t *tally) onTrial(now, age float64, a ask, s share) (l leave, doubtful bool) {
+	switch {
+	case t.copied > 0 && a.workers > 1 && age > 0 && t.apart(t.left, a, s) >= 1:
+		// The others may have spent all of it in the meantime, at any speed.
+		if a.underWay > 0 && now-t.last < again {
+			return leave{bound: unsaid, wait: same(soon), first: same(soon)}, true
+		}
+	case age >= recovery && t.inDoubt(a, s):
+	default:
+		return leave{}, false
+	}
+	return one(a.want), true
 }
 
 // inDoubt tells whether a process that has used its part may be wrong about the window, which only a call tells: its end was

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,6 +192,36 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	t.Logf("%d calls with Redis, %d without, %d with an empty one; lowest left %d", with, without, again, z.lowest)
 	if with == 0 || without == 0 || again == 0 || z.refused > 0 || z.lowest < 60 {
 		t.Error("want calls every way, no 429, and at least 60 left")
+	}
+}
+
+// What a process that had no work for a while knows of an account is old when Redis goes: the others may have spent all of it.
+func TestAnOldCopyIsTriedWithOneCall(t *testing.T) {
+	url, p := redistest.Start(t)
+	var later atomic.Int64
+	start := time.Now()
+	b := New(openRedis(t, url), of(700, 20), Workers(func() int { return 2 }), Clock(func() time.Time {
+		return start.Add(time.Duration(later.Load()))
+	}))
+	mustTake(t, b.Of("acme", Live, time.Minute), "POST tickets")(201, headers("2024", 700, 695, 50_000))
+	told(t, b, "acme")
+	p.Kill()
+	burst := func() (leaves []func(int, http.Header)) {
+		for range 40 {
+			if answered, _, ok := b.Of("acme", Urgent, 0).Take(t.Context(), "POST tickets"); ok {
+				leaves = append(leaves, answered)
+			}
+		}
+		return leaves
+	}
+	later.Store(int64(5 * time.Second))
+	tried := burst()
+	if len(tried) != 1 {
+		t.Fatalf("%d calls got leave by an old copy, want one that is tried", len(tried))
+	}
+	tried[0](201, headers("2024", 700, 400, 45_000))
+	if n := len(burst()); n < 10 {
+		t.Errorf("%d calls got leave after the account had told that 400 are left, want some dozens", n)
 	}
 }
 

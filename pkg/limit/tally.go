@@ -22,6 +22,7 @@ type tally struct {
 	tat              float64 // GCRA's theoretical arrival time, for as long as the account has not said
 	blocked          float64 // no calls before
 	last             float64 // when leave was given last
+	copied           float64 // since when this is a copy of a tally that cannot be asked, and no answer has borne it out; or 0
 }
 
 const (
@@ -74,6 +75,9 @@ func (t *tally) turn(now float64) {
 // time the one that leaves less was counted later; a call that got leave after the last word was heard is later anyway.
 func (t *tally) hear(now float64, w word) {
 	t.turn(now)
+	if w.left >= 0 && w.granted >= t.copied {
+		t.copied = 0
+	}
 	if w.limit >= 1 {
 		t.limit = w.limit
 	}

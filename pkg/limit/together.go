@@ -44,6 +44,9 @@ func (a *account) exchangeOnce() {
 	a.mu.Lock()
 
 	if err != nil {
+		if !a.alone {
+			a.alone, a.local.copied = true, b.ms()
+		}
 		// Redis counts how often it fails; here the process goes on with what it knows.
 		for i, u := range a.words {
 			if !u.local {
@@ -64,6 +67,7 @@ func (a *account) exchangeOnce() {
 	}
 	blocked := a.local.blocked
 	a.local = v.tally.shift(b.ms() - v.now)
+	a.alone = false
 	l := v.leave
 	if now := b.ms(); blocked > now && blocked > a.local.blocked+slack {
 		// Redis has forgotten, as one that came back empty, that the account asked to be left alone.
