@@ -36,7 +36,7 @@ type environment struct {
 	JobExpiry       time.Duration `split_words:"true" default:"72h"`
 	SweepEvery      time.Duration `split_words:"true" default:"5m"`
 
-	RedisState func(healthy bool) `ignored:"true"` // told when Redis goes and when it is back; may be nil
+	RedisState func(why error) `ignored:"true"` // told why Redis is away, and nil when it is back; may be nil
 }
 
 const prefix = "PASSERELLE"

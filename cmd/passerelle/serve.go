@@ -128,6 +128,12 @@ func openService(ctx context.Context, e environment, file fileConfig, log zerolo
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // metrics are read while the process ends, too
 	s.done.add(stop)
 	watchStore(watching, metrics, q, s.works.accounts)
+	if redis := s.works.redis; redis != nil {
+		metrics.WatchRedis(func() observe.RedisSample {
+			stats := redis.Stats()
+			return observe.RedisSample{Up: stats.Healthy, Failures: stats.Failures}
+		})
+	}
 	if slices.Contains(roles, "worker") {
 		s.works.clients.refused = metrics.CallRefused
 		metrics.WatchCalls(s.works.calls)

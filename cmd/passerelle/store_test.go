@@ -105,6 +105,9 @@ func TestTicketsGoOnWhateverRedisDoes(t *testing.T) {
 	killed := fresh("killed")
 	converse("killed")
 	missed(killed, "killed")
+	if killed.count(`"error":"connection refused"`) == 0 {
+		t.Error("the log does not say why Redis is out of reach")
+	}
 	redis.Restart()
 	converse("empty and without password")
 	killed.end()

@@ -133,6 +133,7 @@ type works struct {
 	deliverer *worker.Deliverer
 	clients   *clients
 	workers   *atomic.Int64 // processes that make calls, as far as is known
+	redis     *cache.Redis  // nil: there is none
 }
 
 // openRedis prepares the connection to the Redis of the environment; nil: there is none.
@@ -170,15 +171,15 @@ func wireWorks(e environment, config *site.Config, q *queue.Queue, done *cleanup
 		Bulk:   all.bulk,
 		Budget: all.budget,
 	}, worker.Settings{Slots: e.WorkerSlots, Patience: e.Patience, Expiry: e.JobExpiry})
-	return works{directory, deliverer, all, workers}, nil
+	return works{directory, deliverer, all, workers, redis}, nil
 }
 
-func reportRedis(log zerolog.Logger) func(healthy bool) {
-	return func(healthy bool) {
-		if healthy {
+func reportRedis(log zerolog.Logger) func(why error) {
+	return func(why error) {
+		if why == nil {
 			log.Info().Msg("Redis reached again")
 			return
 		}
-		log.Warn().Msg("Redis out of reach; going on without it: more calls go to Zendesk and iAdvize")
+		log.Warn().Err(why).Msg("Redis out of reach; going on without it: more calls go to Zendesk and iAdvize")
 	}
 }

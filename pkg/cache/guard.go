@@ -19,10 +19,11 @@ type guard struct {
 	failures int
 	counted  uint64    // failures ever; a call that began before the last of them says nothing new
 	until    time.Time // no calls before this time, once limit is reached
+	why      error     // the last failure
 
-	tell   func(healthy bool) // may be nil; told when healthy changes
-	toldMu sync.Mutex         // held while it is told, so that the last word is right
-	told   bool               // guarded by toldMu; of being unhealthy
+	tell   func(why error) // may be nil; told when healthy changes: nil, or why it is not
+	toldMu sync.Mutex      // held while it is told, so that the last word is right
+	told   bool            // guarded by toldMu; of being unhealthy
 }
 
 // allow says whether a call may be made, and which turn it is of, which [guard.failed] wants to know.
@@ -50,7 +51,7 @@ func (g *guard) succeeded() {
 	}
 }
 
-func (g *guard) failed(turn uint64) {
+func (g *guard) failed(turn uint64, why error) {
 	g.mu.Lock()
 	if turn != g.counted {
 		g.mu.Unlock()
@@ -58,6 +59,7 @@ func (g *guard) failed(turn uint64) {
 	}
 	g.counted++
 	g.failures++
+	g.why = why
 	changed := g.failures == g.limit
 	if g.failures >= g.limit {
 		g.until = g.now().Add(g.pause)
@@ -75,10 +77,17 @@ func (g *guard) news() {
 	}
 	g.toldMu.Lock()
 	defer g.toldMu.Unlock()
-	if ill := !g.healthy(); ill != g.told {
-		g.told = ill
-		g.tell(!ill)
+	g.mu.Lock()
+	ill, why := g.failures >= g.limit, g.why
+	g.mu.Unlock()
+	if ill == g.told {
+		return
 	}
+	g.told = ill
+	if !ill {
+		why = nil
+	}
+	g.tell(why)
 }
 
 func (g *guard) healthy() bool {

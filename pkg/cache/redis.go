@@ -23,6 +23,9 @@ var ErrSkipped = errors.New("redis is skipped after repeated failures")
 //
 // Every call takes 50 ms at most, whatever the server does. After 3 failures in a row the server is left alone for 2 s,
 // during which calls cost nothing; then one call tries it again. Calls that fail together count as one.
+//
+// Of a cluster in which one server hangs and the others answer, none is left alone: calls to the one wait their 50 ms until
+// the cluster has replaced it, and what the others hold stays shared.
 type Redis struct {
 	client  redis.UniversalClient
 	timeout time.Duration
@@ -43,9 +46,10 @@ func RedisPause(failures int, pause time.Duration) RedisOption {
 	return func(r *Redis) { r.guard.limit, r.guard.pause = failures, pause }
 }
 
-// RedisState is told when the server is left alone after repeated failures, and when it answers again. The function must
-// not block and not call the connection; it is never called concurrently. A server that was never in trouble is not told of.
-func RedisState(tell func(healthy bool)) RedisOption { return func(r *Redis) { r.guard.tell = tell } }
+// RedisState is told why the server is left alone after repeated failures, and nil when it answers again, which is noticed
+// with the next call. The error names no address, user, password or value. The function must not block and not call the connection; it
+// is never called concurrently. A server that was never in trouble is not told of.
+func RedisState(tell func(why error)) RedisOption { return func(r *Redis) { r.guard.tell = tell } }
 
 // RedisClock replaces [time.Now] where the pause is reckoned. The function must be safe for concurrent use.
 func RedisClock(now func() time.Time) RedisOption { return func(r *Redis) { r.guard.now = now } }
@@ -186,7 +190,7 @@ func (r *Redis) Do(ctx context.Context, call func(ctx context.Context, client re
 		// The caller went away: that says nothing about the server.
 	default:
 		r.failures.Add(1)
-		r.guard.failed(turn)
+		r.guard.failed(turn, cause(err, r.timeout))
 	}
 	return err
 }

@@ -379,8 +379,17 @@ func TestRedisPauseOption(t *testing.T) {
 func TestRedisStateIsToldWhenItChanges(t *testing.T) {
 	clock := newSteppedClock()
 	url, p := redistest.Start(t, "maxmemory-policy noeviction")
-	var told []bool // never called concurrently
-	r := open(t, url, RedisClock(clock.now), RedisTimeout(2*time.Second), RedisState(func(healthy bool) { told = append(told, healthy) }))
+	var told []string // never called concurrently
+	r := open(t, url, RedisClock(clock.now), RedisTimeout(2*time.Second), RedisState(func(why error) {
+		switch {
+		case why == nil:
+			told = append(told, "well")
+		case strings.Contains(why.Error(), "connection refused"):
+			told = append(told, "refused")
+		default:
+			told = append(told, why.Error())
+		}
+	}))
 	use := func(times int) {
 		var all sync.WaitGroup
 		for range times {
@@ -404,8 +413,34 @@ func TestRedisStateIsToldWhenItChanges(t *testing.T) {
 		})
 		use(20)
 	}
-	if want := []bool{false, true, false, true}; !slices.Equal(told, want) {
+	if want := []string{"refused", "well", "refused", "well"}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+func TestRedisStateSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		name, setting, want string
+		hangs               bool
+	}{
+		{"hangs", "", "no answer within 50ms", true},
+		{"wants a password", "requirepass of-its-own", "NOAUTH", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url, p := redistest.Start(t, c.setting)
+			var why error
+			r := open(t, url, RedisState(func(cause error) { why = cause }))
+			if c.hangs {
+				p.Pause()
+				defer p.Continue()
+			}
+			for range 3 {
+				r.Get(t.Context(), "a")
+			}
+			if why == nil || !strings.Contains(why.Error(), c.want) {
+				t.Errorf("told %v, want %q", why, c.want)
+			}
+		})
 	}
 }
 

@@ -97,6 +97,16 @@ func TestWhatTheStoreHolds(t *testing.T) {
 	expect(t, m, "passerelle_store_up 0", "!passerelle_queue_pending", "!passerelle_queue_in_work", "!passerelle_dead_letters")
 }
 
+func TestHowRedisDoes(t *testing.T) {
+	sample := RedisSample{Up: true}
+	m := NewMetrics()
+	expect(t, m, "!passerelle_redis_up")
+	m.WatchRedis(func() RedisSample { return sample })
+	expect(t, m, "passerelle_redis_up 1", "passerelle_redis_failures_total 0")
+	sample = RedisSample{Failures: 7}
+	expect(t, m, "passerelle_redis_up 0", "passerelle_redis_failures_total 7")
+}
+
 func TestHowTheAccountsFare(t *testing.T) {
 	sample := LanesSample{Workers: 2, Accounts: []LaneSample{{Account: "acme", State: "down", Held: 3, Escalated: 1, OldestAt: time.Now().Add(-time.Hour)}, {Account: "idle", State: "open"}}}
 	known := true
@@ -144,6 +154,7 @@ func TestEachMetricIsDocumented(t *testing.T) {
 	}
 	m := NewMetrics()
 	m.WatchStore(nil)
+	m.WatchRedis(nil)
 	m.WatchLanes(nil)
 	m.WatchCalls(nil)
 	descs := make(chan *prometheus.Desc)
