@@ -69,13 +69,16 @@ func (p processors) busy() (all float64) {
 // idle was not there.
 func (p processors) takenSince(from processors) float64 {
 	there := p.at.Sub(from.at).Seconds() * float64(p.count)
-	if len(from.did) < guestTime || len(p.did) < guestTime || there <= 0 {
+	if len(from.did) < guestTime || len(p.did) < guestTime || p.count != from.count || there <= 0 {
 		return 0
 	}
 	accounted := 0.0
 	for i := range guestTime {
-		accounted += p.did[i] - from.did[i]
+		accounted += p.did[i] - from.did[i] // that for the disk may go down: https://man7.org/linux/man-pages/man5/proc_stat.5.html
+	}
+	if !(accounted > 0 && accounted < 2*there) { // this program worked, and not more than it could
+		return 0
 	}
 	stolen := p.did[stolenTime] - from.did[stolenTime]
-	return min(1, max(0, stolen, stolen+there-accounted)/there)
+	return max(0, stolen, stolen+there-accounted) / there
 }

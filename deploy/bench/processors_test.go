@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,7 +22,11 @@ func TestWhatTheHostTook(t *testing.T) {
 		{"a guest of its own", "cpu  1100 0 50 1800 50 0 10 5 907 0" + two, 0},
 		{"more than there was, by rounding", "cpu  1104 0 50 1800 50 0 10 5 7 0" + two, 0},
 		{"waiting for the disk", "cpu  600 0 50 1800 550 0 10 5 7 0" + two, 0},
-		{"all", before, 1},
+		{"the disk's time went back, as it may", "cpu  1150 0 50 1800 0 0 10 5 7 0" + two, 0},
+		{"nothing at all: the kernel keeps no account", before, 0},
+		{"a number wrapped", "cpu  1100 0 50 1800 50 0 10 18446744073709551610 7 0" + two, 0},
+		{"more than a number holds", "cpu  1" + strings.Repeat("0", 400) + " 0 50 1800 50 0 10 5 7 0" + two, 0},
+		{"a processor came", "cpu  1100 0 50 1800 50 0 10 5 7 0\ncpu0\ncpu1\ncpu2\n", 0},
 		{"not known", "", 0},
 		{"half a line", "cpu  1000 0 50" + two, 0},
 	} {
