@@ -100,8 +100,8 @@ func wholeMachine() whole {
 
 // others gives the share of the processors that other programs had since, 0 when that is not known.
 func (w whole) others(since whole) float64 {
-	all := w.machine.at.Sub(since.machine.at).Seconds() * float64(w.machine.count)
-	return max(0, w.machine.busy()-since.machine.busy()-(w.ours-since.ours)) / max(all, 0.001)
+	others := w.machine.busy() - since.machine.busy() - (w.ours - since.ours)
+	return max(0, others) / max(w.machine.secondsSince(since.machine), 0.001)
 }
 
 // cpuSeconds is what a process worked, 0 when that is not known.

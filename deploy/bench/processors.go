@@ -62,13 +62,18 @@ func (p processors) busy() (all float64) {
 	return all
 }
 
+// secondsSince is how much they could have worked since, in seconds.
+func (p processors) secondsSince(from processors) float64 {
+	return p.at.Sub(from.at).Seconds() * float64(p.count)
+}
+
 // takenSince gives the share of the processors that the machine's host gave to other machines since, which programs here
 // do not see, but for their slowness; 0 when that is not known.
 //
 // Not every kernel is told what is stolen. Where it is not, that time is missing: a processor that neither worked nor was
 // idle was not there.
 func (p processors) takenSince(from processors) float64 {
-	there := p.at.Sub(from.at).Seconds() * float64(p.count)
+	there := p.secondsSince(from)
 	if len(from.did) < guestTime || len(p.did) < guestTime || p.count != from.count || there <= 0 {
 		return 0
 	}

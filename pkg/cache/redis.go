@@ -47,8 +47,8 @@ func RedisPause(failures int, pause time.Duration) RedisOption {
 }
 
 // RedisState is told why the server is left alone after repeated failures, and nil when it answers again, which is noticed
-// with the next call. The error names no address, user, password or value. The function must not block and not call the connection; it
-// is never called concurrently. A server that was never in trouble is not told of.
+// with the next call. The error names no address, user, password or value. The function must not block and not call the
+// connection; it is never called concurrently. A server that was never in trouble is not told of.
 func RedisState(tell func(why error)) RedisOption { return func(r *Redis) { r.guard.tell = tell } }
 
 // RedisClock replaces [time.Now] where the pause is reckoned. The function must be safe for concurrent use.
