@@ -31,7 +31,7 @@ const asProcess = "PASSERELLE_TEST_PROCESS"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProcess) != "" {
-		os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+		main()
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
 		natsServer.remove()

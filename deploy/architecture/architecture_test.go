@@ -41,6 +41,7 @@ var allowed = []struct {
 	{"pkg/cache/redistest", []string{"pkg/freeport"}},
 	{"pkg/limit", []string{"pkg/ticket", "pkg/cache"}},
 	{"pkg/bounded", nil},
+	{"pkg/timerslack", nil},
 	{"pkg/iadvize", []string{"pkg/ticket", "pkg/token", "pkg/bounded"}},
 	{"pkg/zendesk", []string{"pkg/ticket", "pkg/token", "pkg/bounded"}},
 	{"pkg/queue", []string{"pkg/ticket"}},

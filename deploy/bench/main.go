@@ -22,9 +22,11 @@ import (
 	"time"
 
 	"passerelle/deploy/stand"
+	"passerelle/pkg/timerslack"
 )
 
 func main() {
+	_ = timerslack.Widen() // for what it starts, too: nats-server is to have it as in docker-compose.yml
 	debug.SetGCPercent(usualGC)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
