@@ -31,8 +31,8 @@ var tiny = []struct {
 	},
 	{
 		"fairness", "fairness -accounts 5 -rate 20 -span 1s -rounds 2 -trouble limited -per-minute 6000 -stolen 100",
-		[]string{"limited, round 1, beside: backlog of the sick accounts", "limited, round 2, without: processors that the host took", "limited: p99 of the healthy accounts, beside them"},
-		[]string{"limited: p50 of the healthy accounts", "limited: p99 of the healthy accounts", "limited: drain"},
+		[]string{"limited, round 1, beside: backlog of the sick accounts", "limited, round 2, without: processors that the host took", "limited, round 1, beside: collections of the simulators' memory", "limited: p99 of the healthy accounts, beside them"},
+		[]string{"limited: p50 of the healthy accounts", "limited: p99 of the healthy accounts", "limited: drain", "limited: lost"},
 	},
 	{
 		"fairness", "fairness -accounts 5 -rate 20 -span 1s -rounds 1 -trouble limited -per-minute 6000 -stolen -1 -again 1", // as if the host took much

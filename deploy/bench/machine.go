@@ -68,7 +68,7 @@ const askTime = 10 * time.Second
 func ask(ctx context.Context, n *stand.NATS, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Monitor+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Monitor+path, nil) //nolint:gosec // the nats-server that this program has started
 	if err != nil {
 		return fmt.Errorf("ask nats-server: %w", err)
 	}
@@ -139,6 +139,13 @@ func quieten(conversations int) {
 	runtime.GC()
 	runtime.ReadMemStats(&now)
 	debug.SetGCPercent(max(usualGC, int(100*room/max(now.HeapAlloc, 1<<20)))) //nolint:gosec // a small number
+}
+
+// collections is how often this program's garbage was collected so far.
+func collections() uint32 {
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	return now.NumGC
 }
 
 // perConversation is about what the simulators and the load allocate for a conversation, in bytes.
