@@ -72,8 +72,8 @@ func (s *fairness) run(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// trial runs the rounds with one kind of trouble, with servers and simulators of their own: of three troubles one after the other
-// the last would meet simulators that have five times as much to remember, and no memory left to do it in peace.
+// trial runs the rounds with one kind of trouble, with servers and simulators of their own. Otherwise the last trouble would meet
+// simulators that remember the conversations of those before it, and less memory to remember its own.
 func (s *fairness) trial(ctx context.Context, b *bench, n nature, p platform, trouble string) error {
 	r, err := b.open(ctx, "fairness-"+trouble, n, p)
 	if err != nil {

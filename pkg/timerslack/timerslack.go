@@ -6,15 +6,3 @@
 // hundred times a second. With the kernel's usual slack of 50 microseconds those wake-ups took a fifth of the processor time of
 // a busy machine; with a millisecond nearly all of them are left out.
 package timerslack
-
-import "time"
-
-// Wide is how much later than asked for a thread may be woken: by a timer, never by a connection. It is a small part of what an
-// answer of Zendesk takes, and the runtime counts the time until its own timers in milliseconds anyhow.
-const Wide = time.Millisecond
-
-// usual is what the kernel gives to a program of which nobody said otherwise: https://man7.org/linux/man-pages/man2/PR_SET_TIMERSLACK.2const.html.
-const usual = 50 * time.Microsecond
-
-// marker is set in the environment of the program that Widen begins anew, so that it does so once, whatever the kernel says.
-const marker = "TIMERSLACK_WIDENED"

@@ -58,7 +58,7 @@ func TestAProgramBeginsAnewWithMoreSlack(t *testing.T) {
 		anew  bool
 		want  time.Duration
 	}{
-		{"the kernel's usual", usual, "", true, Wide},
+		{"the kernel's usual", usual, "", true, wide},
 		{"somebody chose less", 10 * time.Microsecond, "", false, 10 * time.Microsecond},
 		{"somebody chose more", 4 * time.Millisecond, "", false, 4 * time.Millisecond},
 		{"it was in vain", usual, marker + "=1", false, usual},
