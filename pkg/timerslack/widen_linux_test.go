@@ -1,6 +1,7 @@
 package timerslack
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -82,6 +83,7 @@ func TestAProgramBeginsAnewWithMoreSlack(t *testing.T) {
 func started(t *testing.T, slack time.Duration, env string) (lines []string, pid int) {
 	t.Helper()
 	var out []byte
+	var complaints bytes.Buffer
 	var err error
 	done := make(chan struct{})
 	go func() {
@@ -95,14 +97,15 @@ func started(t *testing.T, slack time.Duration, env string) (lines []string, pid
 		if env != "" {
 			cmd.Env = append(cmd.Env, env)
 		}
-		out, err = cmd.CombinedOutput()
+		cmd.Stderr = &complaints
+		out, err = cmd.Output() // apart: a program built for the coverage of other packages complains at its end that it has none
 		if cmd.Process != nil {
 			pid = cmd.Process.Pid
 		}
 	}()
 	<-done
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s%s", err, out, &complaints)
 	}
 	return strings.Split(strings.TrimSpace(string(out)), "\n"), pid
 }
