@@ -67,7 +67,7 @@ func direct(t *testing.T, p *redistest.Process, commands ...[]any) {
 
 func TestRedisGetSetDelete(t *testing.T) {
 	url, p := redistest.Start(t)
-	r := open(t, url)
+	r := patiently(t, url)
 	ctx := t.Context()
 	if _, ok := r.Get(ctx, "a"); ok {
 		t.Error("found what was never written")
@@ -105,7 +105,7 @@ func TestRedisGetSetDelete(t *testing.T) {
 
 func TestRedisForeignValues(t *testing.T) {
 	url, p := redistest.Start(t)
-	r := open(t, url)
+	r := patiently(t, url)
 	ctx := t.Context()
 	direct(t, p, []any{"LPUSH", "list", "x"}, []any{"SET", "large", strings.Repeat("x", MaxValue+10)}, []any{"SET", "fits", strings.Repeat("x", MaxValue)})
 	for _, key := range []string{"list", "large"} {
@@ -278,7 +278,7 @@ func TestRedisRefusedIsKnownAtOnce(t *testing.T) {
 
 func TestRedisFull(t *testing.T) {
 	url, p := redistest.Start(t, "maxmemory-policy noeviction")
-	r := open(t, url)
+	r := patiently(t, url)
 	ctx := t.Context()
 	r.Set(ctx, "a", []byte("1"), time.Minute)
 	direct(t, p, []any{"CONFIG", "SET", "maxmemory", "1"})
@@ -311,7 +311,7 @@ func TestRedisPassword(t *testing.T) {
 
 func TestRedisCallerGone(t *testing.T) {
 	url, p := redistest.Start(t)
-	r := open(t, url)
+	r := patiently(t, url)
 	r.Set(t.Context(), "a", []byte("1"), time.Minute)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -332,7 +332,7 @@ func TestRedisCallerGone(t *testing.T) {
 
 func TestRedisDo(t *testing.T) {
 	url, _ := redistest.Start(t)
-	r := open(t, url)
+	r := patiently(t, url)
 	var got int64
 	err := r.Do(t.Context(), func(ctx context.Context, client redis.UniversalClient) (err error) {
 		got, err = client.Incr(ctx, "n").Result()
@@ -349,7 +349,7 @@ func TestRedisDo(t *testing.T) {
 
 func TestRedisClosed(t *testing.T) {
 	url, _ := redistest.Start(t)
-	r := open(t, url)
+	r := patiently(t, url)
 	r.Set(t.Context(), "a", []byte("1"), time.Minute)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)

@@ -85,7 +85,7 @@ func TestNotFoundLeavesNothingInRedis(t *testing.T) {
 	policy := twoTiers
 	policy.Negative = 0
 	policy.Shared = time.Minute + time.Second
-	r := open(t, url)
+	r := patiently(t, url)
 	c := New("agents", policy, r, src.load, Clock(clock.now))
 	wantValue(t, c, "a", 1)
 	src.set(func(s *source) { delete(s.values, "a") })
@@ -109,7 +109,7 @@ func TestUnusableValuesInRedis(t *testing.T) {
 		{"too large", strings.Repeat("x", MaxValue+1)},
 	}
 	url, p := redistest.Start(t)
-	r := open(t, url)
+	r := patiently(t, url)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			src := newSource(map[string]agent{"a": {1}})
@@ -136,7 +136,7 @@ func TestValueFromAClockAhead(t *testing.T) {
 	src := newSource(map[string]agent{"a": {2}})
 	policy := twoTiers
 	policy.Fresh = 2 * twoTiers.Shared // the life in Redis is the bound
-	c := New("agents", policy, open(t, url), src.load, Clock(clock.now))
+	c := New("agents", policy, patiently(t, url), src.load, Clock(clock.now))
 	ahead := clock.now().Add(time.Hour).UnixNano()
 	direct(t, p, []any{"SET", redisKey, fmt.Sprintf(`{"at":%d,"found":true,"value":{"id":1}}`, ahead)})
 	wantValue(t, c, "a", 1)
@@ -151,7 +151,7 @@ func TestRedisFlushed(t *testing.T) {
 	url, p := redistest.Start(t)
 	clock := newSteppedClock()
 	src := newSource(map[string]agent{"a": {1}})
-	r := open(t, url)
+	r := patiently(t, url)
 	c := newTiers(t, r, src, clock)
 	wantValue(t, c, "a", 1)
 	direct(t, p, []any{"FLUSHALL"})
@@ -248,7 +248,7 @@ func TestForgetBothTiers(t *testing.T) {
 	url, _ := redistest.Start(t)
 	clock := newSteppedClock()
 	src := newSource(map[string]agent{"a": {1}})
-	r := open(t, url)
+	r := patiently(t, url)
 	c := newTiers(t, r, src, clock)
 	wantValue(t, c, "a", 1)
 	src.put("a", 2)
@@ -266,7 +266,7 @@ func TestForgetBothTiers(t *testing.T) {
 func TestForgetWhileWritingToRedis(t *testing.T) {
 	url, _ := redistest.Start(t)
 	clock := newSteppedClock()
-	r := open(t, url)
+	r := patiently(t, url)
 	var c *Cache[agent]
 	c = New("agents", twoTiers, r, func(_ context.Context, key string) (agent, bool, error) {
 		c.Forget(t.Context(), key)
@@ -302,7 +302,7 @@ func TestOneLoadAtATimeOverRedis(t *testing.T) {
 	for n := range keys {
 		src.put(fmt.Sprint(n), int64(n))
 	}
-	c := newTiers(t, open(t, url), src, newSteppedClock())
+	c := newTiers(t, patiently(t, url), src, newSteppedClock())
 	var wg sync.WaitGroup
 	for range callers {
 		wg.Go(func() {
@@ -319,7 +319,7 @@ func TestOneLoadAtATimeOverRedis(t *testing.T) {
 
 func TestValueThatIsNotJSON(t *testing.T) {
 	url, p := redistest.Start(t)
-	c := New("functions", twoTiers, open(t, url), func(context.Context, string) (func(), bool, error) { return func() {}, true, nil })
+	c := New("functions", twoTiers, patiently(t, url), func(context.Context, string) (func(), bool, error) { return func() {}, true, nil })
 	for range 2 {
 		if f, found, err := c.Get(t.Context(), "a"); f == nil || !found || err != nil {
 			t.Fatalf("Get() = %v, %v", found, err)
