@@ -87,8 +87,8 @@ func (f *firstTicket) Attempt(_ string, o ticket.Outcome, _ time.Duration) {
 	}
 }
 
-func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time) (d *demo, err error) {
-	d = &demo{first: &firstTicket{started: started}}
+func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time) (_ *demo, err error) {
+	d := &demo{first: &firstTicket{started: started}}
 	defer func() {
 		if err != nil {
 			d.done.run()

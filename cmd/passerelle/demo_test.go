@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -28,6 +29,21 @@ func TestADemonstrationThatRunsOutOfTimeCountsAllTheSame(t *testing.T) {
 	sum, err := d.settle(over)
 	if err != nil || sum.Conversations != 0 {
 		t.Errorf("settle = %+v, %v; want a summary of no conversations", sum, err)
+	}
+}
+
+func TestADemonstrationThatIsStoppedAsItBeginsLeavesNothing(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, log bytes.Buffer
+	if d, err := openDemo(stopped, demoCommand{Rate: 1, Sites: 1, Seed: 1}, streams{out: &out, err: &log}, time.Now()); err == nil {
+		d.done.run()
+		t.Error("it began all the same")
+	}
+	if left, err := filepath.Glob(filepath.Join(temporary, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
 	}
 }
 
