@@ -67,7 +67,7 @@ bench: ## run the benchmarks of all packages
 
 .PHONY: bench-accounts
 bench-accounts: servers ## measure fairness, quota, calls, kill, storm or rate with the real processes (SCENARIO=quota ARGS='-o json')
-	go run ./deploy/bench $(SCENARIO) $(ARGS)
+	CGO_ENABLED=0 go run ./deploy/bench $(SCENARIO) $(ARGS)
 
 .PHONY: fmt
 fmt: $(LINT) ## format the code and sort the imports

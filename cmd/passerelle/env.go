@@ -35,6 +35,7 @@ type environment struct {
 	Patience        time.Duration `default:"15m"` // how long a conversation may stay unreadable at iAdvize
 	JobExpiry       time.Duration `split_words:"true" default:"72h"`
 	SweepEvery      time.Duration `split_words:"true" default:"5m"`
+	TimerSlack      time.Duration `split_words:"true" default:"1ms"`
 
 	RedisState func(why error) `ignored:"true"` // told why Redis is away, and nil when it is back; may be nil
 }
@@ -75,6 +76,8 @@ func readEnvironment() (environment, error) {
 		return e, usageError{fmt.Errorf("environment: expected a positive time in PASSERELLE_DRAIN_TIMEOUT, PASSERELLE_PATIENCE and PASSERELLE_JOB_EXPIRY")}
 	case e.SweepEvery < time.Second || e.SweepEvery > 24*time.Hour:
 		return e, usageError{fmt.Errorf("environment: PASSERELLE_SWEEP_EVERY: expected 1s to 24h")}
+	case e.TimerSlack < 0 || e.TimerSlack > 100*time.Millisecond:
+		return e, usageError{fmt.Errorf("environment: PASSERELLE_TIMER_SLACK: expected 0 to 100ms")}
 	case e.NATSReplicas < 1 || e.NATSReplicas > 5:
 		return e, usageError{fmt.Errorf("environment: PASSERELLE_NATS_REPLICAS: expected 1 to 5")}
 	case e.StoreKey != "" && e.NATSURL != "":

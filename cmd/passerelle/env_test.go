@@ -25,6 +25,7 @@ func TestAWrongSettingIsNamed(t *testing.T) {
 	for name, tc := range map[string]struct{ value, want string }{
 		"PASSERELLE_WORKER_SLOTS":  {"many", `environment: PASSERELLE_WORKER_SLOTS: "many" is not a whole number`},
 		"PASSERELLE_DRAIN_TIMEOUT": {"45", `environment: PASSERELLE_DRAIN_TIMEOUT: "45" is not a time such as 45s or 15m`},
+		"PASSERELLE_TIMER_SLACK":   {"1s", `environment: PASSERELLE_TIMER_SLACK: expected 0 to 100ms`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, tc.value)

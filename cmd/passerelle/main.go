@@ -8,14 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	_ "time/tzdata" // a container image or a small machine may have no time zones, and sites name theirs
 
 	"github.com/alecthomas/kong"
 
 	"passerelle/pkg/site"
-	"passerelle/pkg/timerslack"
 )
 
 // Exit statuses.
@@ -54,16 +52,7 @@ type streams struct {
 }
 
 func main() {
-	if slices.ContainsFunc(os.Args[1:], lasts) {
-		_ = timerslack.Widen() // without it the program takes more processor time
-	}
 	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
-}
-
-// lasts tells whether a command with this name runs until it is stopped. Any argument may be the name: a short command that has a
-// site called "demo" takes some milliseconds longer.
-func lasts(argument string) bool {
-	return slices.Contains([]string{"serve", "demo", "simulate"}, argument)
 }
 
 func run(args []string, std streams) int {

@@ -19,6 +19,7 @@ import (
 	"passerelle/pkg/queue"
 	"passerelle/pkg/site"
 	"passerelle/pkg/ticket"
+	"passerelle/pkg/timerslack"
 	"passerelle/worker"
 )
 
@@ -46,6 +47,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 		}
 	}
 	warnOfMissingRoles(e, c.Roles, log)
+	logStart(log, c.Roles, timerslack.Widen(e.TimerSlack))
 	s, err := openService(ctx, e, loadFile(e.Config), log, c.Roles, nil)
 	if err != nil {
 		return err
@@ -53,6 +55,15 @@ func (c serveCommand) Run(ctx context.Context) error {
 	defer s.close()
 	collectSeldom()
 	return s.run(ctx)
+}
+
+// logStart tells what starts, and the timer slack that it has; slackErr is why it is not the one of the settings.
+func logStart(log zerolog.Logger, roles []string, slackErr error) {
+	has := "none on this system"
+	if slack, err := timerslack.Now(); err == nil {
+		has = slack.String()
+	}
+	log.Info().Str("version", readVersion().Version).Strs("roles", roles).Str("timer_slack", has).AnErr("timer_slack_why", slackErr).Msg("passerelle starts")
 }
 
 // warnOfMissingRoles tells that no process takes webhooks in, or that none makes tickets of them: only one process at a

@@ -19,6 +19,7 @@ import (
 func Build(ctx context.Context, dir string) error {
 	into := dir + string(os.PathSeparator)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", into, "passerelle/cmd/passerelle", "github.com/nats-io/nats-server/v2") //nolint:gosec // our own folder
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")                                                                              // as they are shipped
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build passerelle and nats-server: %w\n%s", err, out)
 	}

@@ -6,3 +6,9 @@
 // hundred times a second. With the kernel's usual slack of 50 microseconds those wake-ups took a fifth of the processor time of
 // a busy machine; with a millisecond nearly all of them are left out.
 package timerslack
+
+import "time"
+
+// Wide is how much later than asked for a thread may well be woken: by a timer, never by a connection. It is a small part of what an
+// answer of Zendesk takes, and the runtime counts the time until its own timers in milliseconds anyhow.
+const Wide = time.Millisecond

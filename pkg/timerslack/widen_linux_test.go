@@ -7,80 +7,55 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// asProgram makes the test's binary a program that widens its slack and tells what it is then.
-const asProgram = "TIMERSLACK_TEST_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
-	}
-	fmt.Println("begins as", os.Getpid())
-	err := Widen()
-	name, _ := os.ReadFile("/proc/self/comm")
-	_, marked := os.LookupEnv(marker)
-	fmt.Printf("runs as %d %s%q, marked %t, %v\n", os.Getpid(), name, os.Args[1:], marked, err)
-	for slack := range slacks() {
-		fmt.Println("slack", slack)
-	}
-	os.Exit(0)
-}
-
-// slacks gives those of all threads.
-func slacks() map[time.Duration]bool {
-	all := map[time.Duration]bool{}
-	threads, _ := os.ReadDir("/proc/self/task")
-	for _, thread := range threads {
-		text, err := os.ReadFile(filepath.Join("/proc", thread.Name(), "timerslack_ns"))
-		if err != nil { // of another thread root alone may know it
-			continue
-		}
-		slack, _ := time.ParseDuration(strings.TrimSpace(string(text)) + "ns")
-		all[slack] = true
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	own, _ := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-	all[time.Duration(own)] = true
-	return all
-}
-
-func TestAProgramBeginsAnewWithMoreSlack(t *testing.T) {
+func TestAllThreadsHaveTheSlack(t *testing.T) {
+	program := build(t, "0")
 	for _, c := range []struct {
-		name  string
-		slack time.Duration // of who starts it
-		env   string
-		anew  bool
-		want  time.Duration
+		name              string
+		had, asked, wants time.Duration
 	}{
-		{"the kernel's usual", usual, "", true, wide},
-		{"somebody chose less", 10 * time.Microsecond, "", false, 10 * time.Microsecond},
-		{"somebody chose more", 4 * time.Millisecond, "", false, 4 * time.Millisecond},
-		{"it was in vain", usual, marker + "=1", false, usual},
+		{"the kernel's usual", usual, Wide, Wide},
+		{"another is asked for", usual, 3 * time.Millisecond, 3 * time.Millisecond},
+		{"none is asked for", usual, 0, usual},
+		{"less is asked for", usual, 10 * time.Microsecond, usual},
+		{"somebody chose less", 10 * time.Microsecond, Wide, 10 * time.Microsecond},
+		{"somebody chose more", 4 * time.Millisecond, Wide, 4 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			lines, pid := started(t, c.slack, c.env)
-			begin := fmt.Sprintf("begins as %d", pid)
-			want := []string{begin}
-			if c.anew {
-				want = append(want, begin)
-			}
-			want = append(want, fmt.Sprintf("runs as %d %s", pid, commOf(os.Args[0])), `["one" "two words"], marked false, <nil>`, fmt.Sprintf("slack %s", c.want))
-			if got := strings.Join(lines, "\n"); got != strings.Join(want, "\n") {
-				t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+			want := fmt.Sprintf("<nil>\n[%s]\n", c.wants)
+			if got := started(t, c.had, program, c.asked.String()); got != want {
+				t.Errorf("got\n%swant\n%s", got, want)
 			}
 		})
 	}
 }
 
-// started runs the program from a thread of that slack, which it gets too.
-func started(t *testing.T, slack time.Duration, env string) (lines []string, pid int) {
+func TestAProgramWithCgoGoesOnAsBefore(t *testing.T) {
+	want := fmt.Sprintf("widen the timer slack: unsupported operation; build with CGO_ENABLED=0\n[%s]\n", usual)
+	if got := started(t, usual, build(t, "1"), Wide.String()); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// build gives the program of testdata; "1" links it with cgo, which it uses for nothing but to be so.
+func build(t *testing.T, cgo string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "program")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "-tags", "cgo"+cgo, "./testdata/program")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// started runs a program from a thread of that slack, which it gets too, and gives what it prints.
+func started(t *testing.T, slack time.Duration, name string, args ...string) string {
 	t.Helper()
 	var out []byte
 	var complaints bytes.Buffer
@@ -92,26 +67,13 @@ func started(t *testing.T, slack time.Duration, env string) (lines []string, pid
 		if err = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0); err != nil {
 			return
 		}
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "one", "two words")
-		cmd.Env = append(os.Environ(), asProgram+"=1")
-		if env != "" {
-			cmd.Env = append(cmd.Env, env)
-		}
+		cmd := exec.CommandContext(t.Context(), name, args...)
 		cmd.Stderr = &complaints
-		out, err = cmd.Output() // apart: a program built for the coverage of other packages complains at its end that it has none
-		if cmd.Process != nil {
-			pid = cmd.Process.Pid
-		}
+		out, err = cmd.Output()
 	}()
 	<-done
 	if err != nil {
 		t.Fatalf("%v\n%s%s", err, out, &complaints)
 	}
-	return strings.Split(strings.TrimSpace(string(out)), "\n"), pid
-}
-
-// commOf is the name that the kernel keeps of a program.
-func commOf(path string) string {
-	name := filepath.Base(path)
-	return name[:min(len(name), 15)]
+	return string(out)
 }

@@ -1,0 +1,5 @@
+//go:build cgo1
+
+package main
+
+import "C"
