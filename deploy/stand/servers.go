@@ -19,7 +19,8 @@ import (
 func Build(ctx context.Context, dir string) error {
 	into := dir + string(os.PathSeparator)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", into, "passerelle/cmd/passerelle", "github.com/nats-io/nats-server/v2") //nolint:gosec // our own folder
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")                                                                              // as they are shipped
+	// As they are shipped.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build passerelle and nats-server: %w\n%s", err, out)
 	}

@@ -36,6 +36,9 @@ func TestAllThreadsHaveTheSlack(t *testing.T) {
 }
 
 func TestAProgramWithCgoGoesOnAsBefore(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("cgo needs a C compiler:", err)
+	}
 	want := fmt.Sprintf("widen the timer slack: unsupported operation; build with CGO_ENABLED=0\n[%s]\n", usual)
 	if got := started(t, usual, build(t, "1"), Wide.String()); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
