@@ -221,24 +221,38 @@ func (s *fairness) sum(b *bench, t *bout) {
 	b.report.atMost(t.trouble+": drain, times what the quota allows one by one", t.drained, 1.3)
 }
 
-// inTrouble lets conversations end at all accounts while the sick ones are in trouble, and heals them.
+// inTrouble lets conversations end at all accounts while the sick ones are in trouble, and heals them. Their trouble begins with
+// the load and not while it is prepared, which takes half a minute: workers find out about it in that time, too, when they renew
+// what they know of an account, and leave one alone for the longer the longer it was in trouble.
 func (s *fairness) inTrouble(ctx context.Context, b *bench, r *rig, t *bout, half string) (all []sent, healed time.Time, stolen float64, err error) {
 	f := troubled[t.trouble]
 	if f.Kind == simzendesk.RateLimited {
 		f.RetryAfter = b.retryAfter
 	}
-	for _, a := range r.accounts[:s.sick] {
-		defer a.Fault(f)()
+	var mend []func()
+	all, stolen, err = s.half(ctx, b, r, half, load{rate: s.rate, choose: s.choice(t.round), begin: func() {
+		for _, a := range r.accounts[:s.sick] {
+			mend = append(mend, a.Fault(f))
+		}
+	}})
+	for _, well := range mend {
+		well()
 	}
-	all, stolen, err = s.half(ctx, b, r, half, load{rate: s.rate, choose: s.choice(t.round)})
 	return all, time.Now(), stolen, err
 }
 
-// half is one half of a round. It gives how much of the processors the machine's host took meanwhile, in percent.
+// half is one half of a round; begin is what begins with its load, if anything. It gives how much of the processors the machine's
+// host took meanwhile, in percent.
 func (s *fairness) half(ctx context.Context, b *bench, r *rig, name string, l load) (all []sent, stolen float64, err error) {
 	var from effort
 	var collected uint32
-	l.span, l.generator, l.begin = s.span, r.mixed, func() { from, collected = r.effort(ctx), collections() }
+	begin := l.begin
+	l.span, l.generator, l.begin = s.span, r.mixed, func() {
+		if begin != nil {
+			begin()
+		}
+		from, collected = r.effort(ctx), collections()
+	}
 	all, err = r.send(ctx, l)
 	to := r.effort(ctx)
 	b.report.spent(name+": ", from, to, len(all))
