@@ -30,12 +30,12 @@ var tiny = []struct {
 		[]string{"20 a second: p99", "20 a second: processor time a ticket: workers", "20 a second: messages stored a ticket: EVENTS"}, nil,
 	},
 	{
-		"fairness", "fairness -accounts 5 -rate 20 -span 1s -rounds 2 -trouble limited -per-minute 6000 -stolen 100",
+		"fairness", "fairness -accounts 5 -rate 20 -span 1s -lead 1s -rounds 2 -trouble limited -per-minute 6000 -stolen 100",
 		[]string{"limited, round 1, beside: backlog of the sick accounts", "limited, round 2, without: processors that the host took", "limited, round 1, beside: collections of the simulators' memory", "limited: p99 of the healthy accounts, beside them"},
 		[]string{"limited: p50 of the healthy accounts", "limited: p99 of the healthy accounts", "limited: drain", "limited: lost"},
 	},
 	{
-		"fairness", "fairness -accounts 5 -rate 20 -span 1s -rounds 1 -trouble limited -per-minute 6000 -stolen -1 -again 1", // as if the host took much
+		"fairness", "fairness -accounts 5 -rate 20 -span 1s -lead 1s -rounds 1 -trouble limited -per-minute 6000 -stolen -1 -again 1", // as if the host took much
 		[]string{"limited, round 1, without: processors that the host took", "limited, round 2, beside: it drained in", "limited: rounds that did not count"}, nil,
 	},
 	{
