@@ -68,7 +68,7 @@ const askTime = 10 * time.Second
 func ask(ctx context.Context, n *stand.NATS, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Monitor+path, nil) //nolint:gosec // the nats-server that this program has started
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, n.Monitor+path, nil)
 	if err != nil {
 		return fmt.Errorf("ask nats-server: %w", err)
 	}
@@ -106,7 +106,7 @@ func (w whole) others(since whole) float64 {
 
 // cpuSeconds is what a process worked, 0 when that is not known.
 func cpuSeconds(pid int) float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) //nolint:gosec // the number of a process
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}

@@ -57,13 +57,13 @@ func (b *bench) makeFolder(name string) (string, error) {
 // tidy removes what the run has written, or all but logs and stores, and says where these are.
 func (b *bench) tidy(everything bool) {
 	if everything || b.stores == inMemory { // then the programs alone are there
-		_ = os.RemoveAll(b.dir) //nolint:gosec // MkdirTemp has named it
+		_ = os.RemoveAll(b.dir)
 	} else {
 		_, _ = fmt.Fprintln(b.log, "logs and stores are in", b.dir)
 	}
 	for _, dir := range b.folders {
 		if everything {
-			_ = os.RemoveAll(dir) //nolint:gosec // MkdirTemp has named it
+			_ = os.RemoveAll(dir)
 		} else {
 			_, _ = fmt.Fprintf(b.log, "logs and stores are in %s, and take memory until it is removed\n", dir)
 		}
