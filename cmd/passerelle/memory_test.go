@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -13,18 +14,61 @@ import (
 func TestMemoryIsCollectedSeldomUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
 	const set = 50
 	for _, c := range []struct {
-		gogc string
-		want int
-	}{{"", heapGrowth}, {"50", set}, {"off", set}} {
+		gogc        string
+		least, most int
+	}{{"", 201, heapGrowth}, {"50", set, set}, {"off", set, set}} {
 		t.Run(c.gogc, func(t *testing.T) {
 			percent := debug.SetGCPercent(set) // Go has read GOGC when it started
 			t.Cleanup(func() { debug.SetGCPercent(percent) })
 			t.Setenv("GOGC", c.gogc)
-			collectSeldom()
-			if got := debug.SetGCPercent(set); got != c.want {
-				t.Errorf("the heap may grow by %d %%, expected %d %%", got, c.want)
+			defer collectSeldom()()
+			if got := debug.SetGCPercent(set); got < c.least || got > c.most {
+				t.Errorf("the heap may grow by %d %%, expected %d to %d %%", got, c.least, c.most)
 			}
 		})
+	}
+}
+
+func TestMemoryGrowsByABoundedPart(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct{ inUse, want uint64 }{
+		{0, 600}, {1, 600}, {4 * mib, 600}, {33 * mib, 600}, {40 * mib, 500}, {50 * mib, 400}, {100 * mib, 200}, {200 * mib, 100}, {1 << 40, 100}, {1<<64 - 1, 100},
+	} {
+		if got := growth(c.inUse); got != c.want {
+			t.Errorf("with %d MiB in use memory may grow by %d %%, expected %d %%", c.inUse/mib, got, c.want)
+		}
+	}
+}
+
+func TestMemoryGrowsAsWhatIsInUseAfterEachCollection(t *testing.T) {
+	const set = 50
+	percent := debug.SetGCPercent(set)
+	t.Cleanup(func() { debug.SetGCPercent(percent) })
+	t.Setenv("GOGC", "")
+	stop := collectSeldom()
+	awaitGrowth := func(what string, least, most uint64) {
+		t.Helper()
+		grows := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		until(t, what, func() bool {
+			runtime.GC()
+			metrics.Read(grows)
+			return least <= grows[0].Value.Uint64() && grows[0].Value.Uint64() <= most
+		})
+	}
+	awaitGrowth("growth by more than 200 % at first", 201, heapGrowth)
+	more := make([]byte, 100<<20)
+	awaitGrowth("growth by 200 % at most with 100 MiB more in use", 100, 200)
+	runtime.KeepAlive(more)
+	awaitGrowth("growth by more than 200 % with less in use again", 201, heapGrowth)
+	stop()
+	debug.SetGCPercent(set)
+	more = make([]byte, 100<<20)
+	for range 3 {
+		runtime.GC()
+	}
+	runtime.KeepAlive(more)
+	if got := debug.SetGCPercent(set); got != set {
+		t.Errorf("after the end memory may grow by %d %%, expected %d %%", got, set)
 	}
 }
 
@@ -61,7 +105,7 @@ func TestWhatItTookToBeginIsGivenBack(t *testing.T) {
 	began = nil
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	collectSeldom()
+	defer collectSeldom()()
 	runtime.ReadMemStats(&after)
 	if given := int64(after.HeapReleased) - int64(before.HeapReleased); given < garbage/2 {
 		t.Errorf("%d MiB are given back, of %d MiB that are not used again", given>>20, garbage>>20)

@@ -53,7 +53,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	collectSeldom()
+	defer collectSeldom()()
 	return s.run(ctx)
 }
 
