@@ -57,14 +57,11 @@ func (p *collecting) set() {
 	if p.stopped {
 		return
 	}
-	use := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/gogc:percent"}}
+	use := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}}
 	metrics.Read(use)
-	percent := growth(use[0].Value.Uint64() + use[1].Value.Uint64())
-	if percent != use[2].Value.Uint64() { // to set it halts everything for a moment
-		debug.SetGCPercent(int(percent)) //nolint:gosec // 600 at most
-	}
-	// Go has no word for the end of a collection; what nobody holds is cleaned up right after one. This holds a pointer, because
-	// what holds none may share its memory with something that is in use.
+	debug.SetGCPercent(int(growth(use[0].Value.Uint64() + use[1].Value.Uint64()))) //nolint:gosec // 600 at most
+	// Go has no word for the end of a collection; what nobody holds is cleaned up once all has been swept, on busy processors as the
+	// next one begins. This holds a pointer, because what holds none may share its memory with something that is in use.
 	runtime.AddCleanup(&struct{ _ *byte }{}, (*collecting).set, p)
 }
 

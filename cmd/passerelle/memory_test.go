@@ -46,6 +46,7 @@ func TestMemoryGrowsAsWhatIsInUseAfterEachCollection(t *testing.T) {
 	t.Cleanup(func() { debug.SetGCPercent(percent) })
 	t.Setenv("GOGC", "")
 	stop := collectSeldom()
+	t.Cleanup(stop)
 	awaitGrowth := func(what string, least, most uint64) {
 		t.Helper()
 		grows := []metrics.Sample{{Name: "/gc/gogc:percent"}}
@@ -64,7 +65,17 @@ func TestMemoryGrowsAsWhatIsInUseAfterEachCollection(t *testing.T) {
 	debug.SetGCPercent(set)
 	more = make([]byte, 100<<20)
 	for range 3 {
-		runtime.GC()
+		cleaned := make(chan struct{})
+		runtime.AddCleanup(&struct{ _ *byte }{}, func(done chan struct{}) { close(done) }, cleaned)
+		until(t, "what nobody holds is cleaned up", func() bool {
+			runtime.GC()
+			select {
+			case <-cleaned:
+				return true
+			default:
+				return false
+			}
+		})
 	}
 	runtime.KeepAlive(more)
 	if got := debug.SetGCPercent(set); got != set {
