@@ -114,8 +114,12 @@ func (e *endpoints) hear(class string, now, granted, workers float64, said []end
 		default:
 			l.left, l.hi = min(l.left, left), min(l.hi, hi)
 		}
+		first := l.total == unsaid
 		l.total = float64(s.total)
 		l.takeTurn(now, workers)
+		if first {
+			l.turn = max(l.turn, l.hi) // each process may just have made a call in this window, as this one has
+		}
 	}
 }
 

@@ -338,6 +338,20 @@ func TestAnEndpointOfFewCallsIsUsedByManyProcesses(t *testing.T) {
 	})
 }
 
+// Processes that hear of such a limit by the same burst do not use the rest of its window, of which none knows how much is left.
+func TestAnEndpointOfFewCallsIsLeftAloneInTheWindowItIsFirstHeardIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 {
+			s := New(nil, of(2500, 20), Workers(func() int { return 16 })).Of("acme", Live, 0)
+			h := headers("2024", 2500, 2400, 60_000)
+			h.Set("zendesk-rate-limit-tickets-update", "total=20; remaining=19; resets=60")
+			mustTake(t, s, "PUT tickets/{id}")(200, h)
+			time.Sleep(59 * time.Second)
+			wantNone(t, s, "PUT tickets/{id}")
+		}
+	})
+}
+
 // Calls that never get an answer, by mistake or because the caller is gone, do not stop the account for good.
 func TestCallsWithoutAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
