@@ -79,17 +79,17 @@ func (c *Cache[T]) renew(ctx context.Context, key string, old *entry[T]) (*entry
 	return c.ask(ctx, key, load, answer, failPause)
 }
 
-// awaitTurn gives what Redis holds, or nil when it is this process's turn to ask the source.
-func (c *Cache[T]) awaitTurn(ctx context.Context, key string) (*entry[T], redisAnswer, func()) {
+// awaitTurn gives what Redis holds from after that time, or nil when it is this process's turn to ask the source.
+func (c *Cache[T]) awaitTurn(ctx context.Context, key string, after time.Time) (*entry[T], redisAnswer, func()) {
 	ctx, cancel := context.WithTimeout(ctx, c.loadTimeout)
 	defer cancel()
 	for {
-		if e, answer := c.fromRedis(ctx, key); e != nil || answer == redisDown {
+		if e, answer := c.newerInRedis(ctx, key, after); e != nil || answer == redisDown {
 			return e, answer, func() {}
 		}
 		won, release := c.lease(ctx, key)
 		if won {
-			e, answer := c.fromRedis(ctx, key) // who had the lease before may have asked just now
+			e, answer := c.newerInRedis(ctx, key, after) // who had the lease before may have asked just now
 			return e, answer, release
 		}
 		turn := time.NewTimer(turnPause)

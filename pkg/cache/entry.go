@@ -29,6 +29,15 @@ func (e *entry[T]) resting(now time.Time) bool { return now.UnixNano() < e.restU
 
 func (e *entry[T]) rest(until time.Time) { e.restUntil.Store(until.UnixNano()) }
 
+// asOld gives the time after which the source must have been asked for what takes the entry's place, so that it is no older:
+// while Redis was away, memory may have got what Redis does not have yet.
+func (e *entry[T]) asOld() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	return e.loadedAt.Add(-time.Nanosecond)
+}
+
 // live gives an entry that has just been read its lifetimes in memory: fresh for what the policy says, but not past latest.
 func (e *entry[T]) live(policy Policy, now, latest time.Time) {
 	if !e.found {

@@ -12,18 +12,19 @@ func (c *Cache[T]) fill(ctx context.Context, key string) (*entry[T], error) {
 	defer c.forgotten.end(load)
 
 	// Another caller may have filled it between this one's look and its turn.
-	if e := c.memory.get(key); e.fresh(c.now()) {
-		c.hit(&c.counters.memoryHits, e)
-		return e, nil
+	known := c.memory.get(key)
+	if known.fresh(c.now()) {
+		c.hit(&c.counters.memoryHits, known)
+		return known, nil
 	}
 	answer := redisDown
 	if c.redis != nil {
 		var e *entry[T]
 		release := func() {}
 		if c.policy.Alone {
-			e, answer, release = c.awaitTurn(ctx, key)
+			e, answer, release = c.awaitTurn(ctx, key, known.asOld())
 		} else {
-			e, answer = c.fromRedis(ctx, key)
+			e, answer = c.newerInRedis(ctx, key, known.asOld())
 		}
 		defer release()
 		if e != nil {
@@ -49,10 +50,6 @@ func (c *Cache[T]) ask(ctx context.Context, key string, load *loading, answer re
 		c.share(ctx, key, e, load)
 	}
 	return e, nil
-}
-
-func (c *Cache[T]) fromRedis(ctx context.Context, key string) (*entry[T], redisAnswer) {
-	return c.newerInRedis(ctx, key, time.Time{})
 }
 
 // newerInRedis gives what Redis holds if the source was asked for it after that time.

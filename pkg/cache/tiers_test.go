@@ -62,6 +62,34 @@ func TestMemoryDoesNotExtendSharedLife(t *testing.T) {
 	wantAsked(t, src, "a", 2)
 }
 
+// While Redis was away, the source was asked for what Redis still has from before.
+func TestOlderValueInRedisDoesNotReplaceANewerOne(t *testing.T) {
+	url, p := redistest.Start(t)
+	for name, alone := range map[string]bool{"each asks": false, "one asks for all": true} {
+		t.Run(name, func(t *testing.T) {
+			clock := newSteppedClock()
+			src := newSource(map[string]agent{"a": {1}})
+			policy := twoTiers
+			policy.Alone = alone
+			c := New("agents", policy, patiently(t, url), src.load, Clock(clock.now))
+			direct(t, p, []any{"DEL", redisKey})
+			wantValue(t, c, "a", 1)
+			direct(t, p, []any{"RENAME", redisKey, "before"})
+			src.put("a", 2)
+			clock.step(twoTiers.Fresh)
+			wantValue(t, c, "a", 2)
+			direct(t, p, []any{"RENAME", "before", redisKey})
+			src.put("a", 3)
+			clock.step(twoTiers.Fresh)
+			wantValue(t, c, "a", 3)
+			wantAsked(t, src, "a", 3)
+			clock.step(twoTiers.Fresh)
+			wantValue(t, c, "a", 3) // as old as what is in memory, and young enough for Redis
+			wantAsked(t, src, "a", 3)
+		})
+	}
+}
+
 func TestNegativeLifeInRedis(t *testing.T) {
 	url, p := redistest.Start(t)
 	clock := newSteppedClock()
