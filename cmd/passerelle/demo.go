@@ -42,6 +42,13 @@ func (c demoCommand) Run(ctx context.Context, std streams) error {
 		return usageError{errors.New("expected --rate 0.1 to 1000, --sites 1 to 500, and --for not negative")}
 	}
 	d, err := openDemo(ctx, c, std, started)
+	if stoppedEarly(ctx, err) {
+		_, _ = fmt.Fprintln(std.err, "Stopped before a conversation ended.")
+		if std.json {
+			return printJSON(std, summary{})
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -68,11 +75,15 @@ func (c demoCommand) Run(ctx context.Context, std streams) error {
 type demo struct {
 	service *service
 	zendesk *simzendesk.Server
+	urls    simulated
 	traffic *traffic.Generator
 	config  string // path
 	first   *firstTicket
 	done    cleanups
 }
+
+// simulated is where the simulators listen.
+type simulated struct{ zendesk, iadvize string }
 
 // firstTicket notes when the first ticket was made.
 type firstTicket struct {
@@ -101,7 +112,7 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 	d.done.add(func() { _ = os.RemoveAll(dir) })
 	d.zendesk = simzendesk.New(simzendesk.Config{Seed: c.Seed, RequestsPerMinute: demoLimit})
 	w := buildWorld(d.zendesk, c.Sites)
-	zendeskURL, err := d.simulate(d.zendesk, func() { _ = d.zendesk.Close() })
+	d.urls.zendesk, err = d.simulate(d.zendesk, func() { _ = d.zendesk.Close() })
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +120,11 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 	if err != nil {
 		return nil, err
 	}
-	iadvizeURL, err := d.simulate(iadvize, func() { _ = iadvize.Close() })
+	d.urls.iadvize, err = d.simulate(iadvize, func() { _ = iadvize.Close() })
 	if err != nil {
 		return nil, err
 	}
-	text, err := w.config(zendeskURL, iadvizeURL, demoPassword, demoSecret, demoPassword)
+	text, err := w.config(d.urls.zendesk, d.urls.iadvize, demoPassword, demoSecret, demoPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +170,17 @@ func (d *demo) welcome(std streams) {
 
   webhooks  http://%s/webhooks/iadvize
   console   http://%s/
+  tickets   %s/_sim/demo-1/tickets
+  iAdvize   %s
 
 In another terminal, with what runs here:
   export PASSERELLE_DATA_DIR=%s PASSERELLE_CONFIG=%s
   go run ./cmd/passerelle deadletters list
+  go run ./cmd/passerelle lanes list
 
-`, d.service.address("ingest"), d.service.address("console"), d.service.DataDir, d.config)
+Ctrl-C lets no more conversations end and waits for the tickets of those that did; a second one ends it at once and leaves its folder.
+
+`, d.service.address("ingest"), d.service.address("console"), d.urls.zendesk, d.urls.iadvize, d.service.DataDir, d.config)
 }
 
 // run lets the traffic in for the wanted time, waits until all of it is settled, and counts.

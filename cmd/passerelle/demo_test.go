@@ -47,6 +47,36 @@ func TestADemonstrationThatIsStoppedAsItBeginsLeavesNothing(t *testing.T) {
 	}
 }
 
+// Whoever stops it as it begins has done nothing wrong, and is not told to mend JetStream.
+func TestStoppingAsItBeginsIsNoFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  func(context.Context, streams) error
+		told string
+	}{
+		"demo": {demoCommand{Rate: 1, Sites: 1, Seed: 1}.Run, "Stopped before a conversation ended.\n"},
+		"demo -o json": {func(ctx context.Context, std streams) error {
+			std.json = true
+			return demoCommand{Rate: 1, Sites: 1, Seed: 1}.Run(ctx, std)
+		}, "Stopped before a conversation ended.\n"},
+		"serve": {func(ctx context.Context, _ streams) error { return serveCommand{Roles: []string{"worker"}}.Run(ctx) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PASSERELLE_CONFIG", "../../docs/passerelle.example.yaml")
+			t.Setenv("PASSERELLE_DATA_DIR", t.TempDir())
+			t.Setenv("PASSERELLE_TIMER_SLACK", "0")
+			stopped, cancel := context.WithCancel(t.Context())
+			cancel()
+			var out, log bytes.Buffer
+			if err := c.run(stopped, streams{out: &out, err: &log}); err != nil {
+				t.Errorf("it ends with %v", err)
+			}
+			if log.String() != c.told {
+				t.Errorf("it says %q, want %q", log.String(), c.told)
+			}
+		})
+	}
+}
+
 // What waits for an account that is paused, or has no calls left, is not lost.
 func TestADemonstrationTellsWhatWaitsFromWhatIsLost(t *testing.T) {
 	d := smallDemo(t)

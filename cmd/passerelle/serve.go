@@ -49,12 +49,21 @@ func (c serveCommand) Run(ctx context.Context) error {
 	warnOfMissingRoles(e, c.Roles, log)
 	logStart(log, c.Roles, timerslack.Widen(e.TimerSlack))
 	s, err := openService(ctx, e, loadFile(e.Config), log, c.Roles, nil)
+	if stoppedEarly(ctx, err) {
+		log.Info().Msg("ended before it served")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	defer collectSeldom()()
 	return s.run(ctx)
+}
+
+// stoppedEarly tells whether something failed to open because a signal came meanwhile: then nothing is wrong.
+func stoppedEarly(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled)
 }
 
 // logStart tells what starts, and the timer slack that it has; slackErr is why it is not the one of the settings.
