@@ -137,7 +137,7 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 		return nil, err
 	}
 	level := zerolog.WarnLevel
-	log := zerolog.New(zerolog.ConsoleWriter{Out: std.err, TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger()
+	log := zerolog.New(zerolog.ConsoleWriter{Out: std.err, TimeFormat: time.TimeOnly, NoColor: !isTerminal(std.err)}).Level(level).With().Timestamp().Logger()
 	e := environment{
 		Config: d.config, DataDir: filepath.Join(dir, "data"), IngestAddr: "127.0.0.1:0", ConsoleAddr: "127.0.0.1:0",
 		DrainTimeout: 45 * time.Second, WorkerSlots: 32, NATSReplicas: 1, SweepEvery: 5 * time.Minute,

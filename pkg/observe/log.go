@@ -10,23 +10,27 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Logger writes to out, in JSON, or for people when format is "console" or out is a terminal and format is empty.
+// Logger writes to out, in JSON, or for people when format is "console" or out is a terminal and format is empty. Colours are for
+// a terminal alone.
 func Logger(out *os.File, level, format string) (zerolog.Logger, error) {
 	parsed, err := zerolog.ParseLevel(level)
 	if err != nil || level == "" {
 		return zerolog.Nop(), fmt.Errorf("PASSERELLE_LOG_LEVEL: %q is none of trace, debug, info, warn, error", level)
 	}
-	if format == "" {
+	info, err := out.Stat()
+	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+	switch {
+	case format != "":
+	case terminal:
+		format = "console"
+	default:
 		format = "json"
-		if info, err := out.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			format = "console"
-		}
 	}
 	var writer io.Writer = out
 	switch format {
 	case "json":
 	case "console":
-		writer = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly}
+		writer = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !terminal}
 	default:
 		return zerolog.Nop(), fmt.Errorf("PASSERELLE_LOG_FORMAT: %q is none of json, console", format)
 	}

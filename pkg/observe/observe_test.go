@@ -41,6 +41,9 @@ func TestLogger(t *testing.T) {
 	if err != nil || strings.Count(string(written), "shown") != 3 || strings.Contains(string(written), "hidden") {
 		t.Errorf("log = %s, %v", written, err)
 	}
+	if strings.Contains(string(written), "\x1b") {
+		t.Errorf("log = %q: colours in a file", written)
+	}
 }
 
 func TestMetrics(t *testing.T) {
