@@ -24,6 +24,7 @@ const (
 type endpointLimit struct {
 	total, left float64 // total may be unsaid
 	at, hi      float64 // when left was heard; the window ends by hi
+	window      float64 // how long the window is, as far as was heard
 	underWay    float64
 	turn        float64 // no call before, where there are fewer than processes; see few
 }
@@ -44,7 +45,7 @@ func (e *endpoints) room(class string, now, workers float64) (wait float64, ok b
 			wait = max(wait, soon)
 		case few && now >= l.turn: // this process has its turn
 		case few:
-			wait = max(wait, l.turn-now)
+			wait = max(wait, min(l.turn-now, minute))
 		default:
 			wait = max(wait, min(l.hi-now, minute)+1)
 		}
@@ -59,7 +60,7 @@ func (l *endpointLimit) few(workers float64) bool { return l.total >= 1 && l.tot
 // takeTurn puts the next call off to somewhere in the time that each process has one call in.
 func (l *endpointLimit) takeTurn(now, workers float64) {
 	if l.few(workers) {
-		l.turn = now + minute*2*workers/l.total*(0.5+rand.Float64()) //nolint:gosec // jitter needs no secrecy
+		l.turn = now + max(minute, l.window)*2*workers/l.total*(0.5+rand.Float64()) //nolint:gosec // jitter needs no secrecy
 	}
 }
 
@@ -100,7 +101,8 @@ func (e *endpoints) hear(class string, now, granted, workers float64, said []end
 		hi := now + minute
 		switch {
 		case s.reset >= 0:
-			hi = now + float64(s.reset.Milliseconds()) + slack
+			ahead := float64(s.reset.Milliseconds())
+			hi, l.window = now+ahead+slack, max(l.window, ahead)
 		case s.left == 0:
 			hi = now + jobsPause
 		}
