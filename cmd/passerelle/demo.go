@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"passerelle/ingest"
+	"passerelle/pkg/observe"
 	"passerelle/pkg/sim/simiadvize"
 	"passerelle/pkg/sim/simzendesk"
 	"passerelle/pkg/sim/traffic"
@@ -75,15 +76,13 @@ func (c demoCommand) Run(ctx context.Context, std streams) error {
 type demo struct {
 	service *service
 	zendesk *simzendesk.Server
-	urls    simulated
 	traffic *traffic.Generator
 	config  string // path
 	first   *firstTicket
 	done    cleanups
-}
 
-// simulated is where the simulators listen.
-type simulated struct{ zendesk, iadvize string }
+	zendeskURL, iadvizeURL string // where the simulators listen
+}
 
 // firstTicket notes when the first ticket was made.
 type firstTicket struct {
@@ -112,7 +111,7 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 	d.done.add(func() { _ = os.RemoveAll(dir) })
 	d.zendesk = simzendesk.New(simzendesk.Config{Seed: c.Seed, RequestsPerMinute: demoLimit})
 	w := buildWorld(d.zendesk, c.Sites)
-	d.urls.zendesk, err = d.simulate(d.zendesk, func() { _ = d.zendesk.Close() })
+	d.zendeskURL, err = d.simulate(d.zendesk, func() { _ = d.zendesk.Close() })
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +119,11 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 	if err != nil {
 		return nil, err
 	}
-	d.urls.iadvize, err = d.simulate(iadvize, func() { _ = iadvize.Close() })
+	d.iadvizeURL, err = d.simulate(iadvize, func() { _ = iadvize.Close() })
 	if err != nil {
 		return nil, err
 	}
-	text, err := w.config(d.urls.zendesk, d.urls.iadvize, demoPassword, demoSecret, demoPassword)
+	text, err := w.config(d.zendeskURL, d.iadvizeURL, demoPassword, demoSecret, demoPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +136,7 @@ func openDemo(ctx context.Context, c demoCommand, std streams, started time.Time
 		return nil, err
 	}
 	level := zerolog.WarnLevel
-	log := zerolog.New(zerolog.ConsoleWriter{Out: std.err, TimeFormat: time.TimeOnly, NoColor: !isTerminal(std.err)}).Level(level).With().Timestamp().Logger()
+	log := zerolog.New(observe.Console(std.err)).Level(level).With().Timestamp().Logger()
 	e := environment{
 		Config: d.config, DataDir: filepath.Join(dir, "data"), IngestAddr: "127.0.0.1:0", ConsoleAddr: "127.0.0.1:0",
 		DrainTimeout: 45 * time.Second, WorkerSlots: 32, NATSReplicas: 1, SweepEvery: 5 * time.Minute,
@@ -180,7 +179,7 @@ In another terminal, with what runs here:
 
 Ctrl-C lets no more conversations end and waits for the tickets of those that did; a second one ends it at once and leaves its folder.
 
-`, d.service.address("ingest"), d.service.address("console"), d.urls.zendesk, d.urls.iadvize, d.service.DataDir, d.config)
+`, d.service.address("ingest"), d.service.address("console"), d.zendeskURL, d.iadvizeURL, d.service.DataDir, d.config)
 }
 
 // run lets the traffic in for the wanted time, waits until all of it is settled, and counts.

@@ -2,10 +2,11 @@ package main
 
 import (
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"passerelle/pkg/observe"
 )
 
 const redrawEvery = 50 * time.Millisecond
@@ -15,7 +16,7 @@ type progress struct{ bar *progressbar.ProgressBar }
 
 // newProgress draws on standard error, so that what is printed stays clean.
 func newProgress(std streams, total int, what string) progress {
-	if !isTerminal(std.err) {
+	if !observe.IsTerminal(std.err) {
 		return progress{}
 	}
 	return drawProgress(std.err, total, what)
@@ -30,7 +31,7 @@ func drawProgress(out io.Writer, total int, what string) progress {
 
 // newSpan is a bar of a span of time, for work whose amount is not known before.
 func newSpan(std streams) progress {
-	if !isTerminal(std.err) {
+	if !observe.IsTerminal(std.err) {
 		return progress{}
 	}
 	return progress{progressbar.NewOptions64(1,
@@ -61,13 +62,4 @@ func (p progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
-}
-
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"passerelle/pkg/observe"
 	"passerelle/pkg/queue"
 	"passerelle/pkg/ticket"
 )
@@ -217,7 +218,7 @@ func (r *replay) printer(bar progress) printer {
 	if r.std.json {
 		return &jsonArray{out: r.std.out}
 	}
-	quiet := bar.shown() && isTerminal(r.std.out) && !r.dry
+	quiet := bar.shown() && observe.IsTerminal(r.std.out) && !r.dry
 	return lines(func(result replayed) error {
 		if quiet && result.Result == string(queue.ReplayStored) {
 			return nil
